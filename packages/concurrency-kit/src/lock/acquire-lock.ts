@@ -1,0 +1,80 @@
+import type { Signal } from '../abort.ts'
+import { isLockUnavailableError, LockUnavailableError } from '../errors.ts'
+import { traced, traces } from '../events.ts'
+import { refuseReentrance } from './held-leases.ts'
+import { type FencingToken, type FencingTokens, type Lease, LeaseList, type LeaseOn, type SectionLease } from './lease.ts'
+import { type CheckedLockOptions, checkLockOptions, type LockOptions } from './lock-options.ts'
+
+/** A lease without a section: its owner ends it. */
+export interface OwnedLease {
+  /**
+   * Ends the lease and gives it back; resolves when the store has it, at once if the lease was lost. Never rejects:
+   * what could not be released expires by itself.
+   */
+  release(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Acquires a lease on `key`, to be released by its owner, best by `await using`.
+ *
+ * For work that has no single function around it; `withDistributedLock` also refuses re-entrance and reports a lease
+ * that was lost. A lease that is never released is renewed for as long as the process lives.
+ *
+ * @throws TypeError, RangeError for bad options.
+ * @throws LockUnavailableError held by another after `waitMs`; nothing is held.
+ * @throws ReentrantLockError called inside a section that holds the key.
+ * @throws StoreError the store failed or is closed; a grant whose answer was lost is released, or expires in one TTL.
+ */
+export async function acquireLock<const Key extends string | readonly string[], Fencing extends boolean>(
+  options: LockOptions<Key, Fencing>,
+): Promise<LeaseOn<Key, Fencing> & OwnedLease> {
+  const checked = checkLockOptions(options)
+  const { store } = checked.engine
+  return traced(
+    traces.lock,
+    () => ({ store: store.name, key: options.key }),
+    async () => {
+      const leases = await acquireAll(checked)
+      const lease = view(leases, options.key)
+      const release = async () => {
+        await leaveAll(checked, leases)
+      }
+      return Object.defineProperties(lease, {
+        release: { value: release },
+        [Symbol.asyncDispose]: { value: release },
+      }) as unknown as LeaseOn<Key, Fencing> & OwnedLease
+    },
+  )
+}
+
+/** Takes the keys one after the other; if one cannot be had, the others are given back in reverse. */
+export async function acquireAll({ engine, keys, ttlMs, waitMs, signal }: CheckedLockOptions): Promise<SectionLease[]> {
+  refuseReentrance(engine, keys)
+  signal?.throwIfAborted()
+  const { clock } = engine.store
+  const enteredAtMs = clock.monotonicMs()
+  const leases: SectionLease[] = []
+  try {
+    for (const key of keys) {
+      const leftMs = leases.length === 0 ? waitMs : Math.max(0, Math.ceil(waitMs - (clock.monotonicMs() - enteredAtMs)))
+      leases.push(await engine.acquire(key, { ttlMs, waitMs: leftMs, signal }))
+    }
+    for (const lease of leases) if (lease.hold.lostByNow()) throw lease.hold.lost
+    return leases
+  } catch (error) {
+    for (const lease of leases.reverse()) void engine.leave(lease)
+    throw error
+  }
+}
+
+/** Resolves when the store has all of them back; nothing to wait for where they were handed on or the store is synchronous. */
+export function leaveAll({ engine }: CheckedLockOptions, leases: readonly SectionLease[]): void | Promise<unknown> {
+  if (leases.length === 1) return engine.leave(leases[0] as SectionLease)
+  return Promise.all([...leases].reverse().map((lease) => engine.leave(lease)))
+}
+
+/** What the caller sees of its leases: the one, or the list. */
+export function view(leases: readonly SectionLease[], key: string | readonly string[]): SectionLease | LeaseList {
+  return typeof key === 'string' ? (leases[0] as SectionLease) : new LeaseList(leases)
+}

@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto'
+import { LockUnavailableError, StoreError } from '../errors.ts'
+import { events } from '../events.ts'
+import { backoffMs } from '../time/backoff.ts'
+import { type Instant, later, msUntil, now, type TimerHandle } from '../time/clock.ts'
+import { Hold, trustedMs } from './hold.ts'
+import type { SectionLease } from './lease.ts'
+import type { AcquireResult } from './lock-store.ts'
+import type { StoreAccess } from './store-access.ts'
+import { type Wanted, Waiter } from './waiter.ts'
+
+/** Pauses between asking a store that cannot announce a release. */
+const POLL = { baseMs: 4, capMs: 100 }
+/**
+ * Tokens are reserved for those who wait and some who will come: a counter that ran ahead of the microseconds could not
+ * be started again from the clock after it was lost.
+ */
+const TOKENS_PER_WAITER = 4
+/** Longest trust in announcements that may have been lost. */
+const WATCHED_POLL_MS = 1_000
+
+/**
+ * The callers of this process that want one key, first in, first out.
+ *
+ * Only the first of them holds or seeks the store's lease; a live one is handed on without a store command, within the
+ * store's hand-off bound.
+ *
+ * @see Dice, Marathe & Shavit 2012 (lock cohorting)
+ */
+export class KeyQueue {
+  readonly #key: string
+  readonly #store: StoreAccess
+  readonly #onIdle: () => void
+  readonly #waiters = new Set<Waiter>()
+  /** Under this name the store may queue this process, for as long as the queue is not idle. */
+  readonly #place = randomUUID()
+  #hold: Hold | undefined
+  /** A lease on its way back to the store; the next is sought after it. */
+  #releasing: Promise<void> | undefined
+  /** The loop that seeks a lease while somebody waits, if it is running. */
+  #working: Promise<void> | undefined
+  #polls = 0
+  #mayBeFree = false
+  #wake: () => void = () => {}
+  #unwatch: (() => void) | undefined
+
+  constructor(key: string, store: StoreAccess, onIdle: () => void) {
+    this.#key = key
+    this.#store = store
+    this.#onIdle = onIdle
+  }
+
+  enter(wanted: Wanted): Promise<SectionLease> {
+    return new Promise((resolve, reject) => {
+      const waiter = new Waiter(wanted, this.#store.clock, resolve, reject)
+      if (wanted.waitMs === 0 && (this.#hold !== undefined || this.#waiters.size > 0)) {
+        return this.#refuse(waiter, this.#unavailable(waiter))
+      }
+      this.#waiters.add(waiter)
+      waiter.start(
+        (reason) => this.#refuse(waiter, reason),
+        () => this.#waitIsOver(waiter),
+      )
+      this.#work()
+    })
+  }
+
+  /** Hands the lease on or gives it back; the promise, where there is one, tells when the store has it. */
+  leave(lease: SectionLease): void | Promise<void> {
+    if (lease.ended) return
+    lease.end()
+    const hold = lease.hold
+    if (events.lock.ended.hasSubscribers) {
+      const heldMs = this.#store.clock.monotonicMs() - lease.startedAtMs
+      const { name: store } = this.#store
+      events.lock.ended.publish({ store, key: this.#key, holder: hold.holder, heldMs, lost: hold.lost !== undefined })
+    }
+    if (this.#hold !== hold) return
+    const next = this.#first()
+    if (next !== undefined && hold.canServe(next.wanted.ttlMs)) return this.#grant(next, hold, true)
+    if (this.#hold !== hold) return
+    this.#hold = undefined
+    const released = this.#giveBack(hold)
+    if (released !== undefined) this.#releasing = released
+    this.#work()
+    return released
+  }
+
+  /** Refuses everybody who waits, and takes the lease away from the section that has it. */
+  async close(error: StoreError): Promise<void> {
+    for (const waiter of this.#waiters) this.#refuse(waiter, error)
+    const hold = this.#hold
+    if (hold !== undefined) {
+      this.#hold = undefined
+      hold.lose('its store was closed', error)
+      await this.#store.release(this.#key, hold.holder, this.#place)
+      this.#work()
+    }
+    await this.#working
+  }
+
+  #work(): void {
+    if (this.#hold === undefined) this.#working ??= this.#seekWhileWanted()
+  }
+
+  async #seekWhileWanted(): Promise<void> {
+    // Callers of the same tick are in line before the first attempt says how many there are.
+    await undefined
+    while (this.#hold === undefined) {
+      const releasing = this.#releasing
+      this.#releasing = undefined
+      if (releasing !== undefined) await releasing
+      else if (this.#waiters.size > 0) await this.#seek()
+      else break
+    }
+    this.#working = undefined
+    if (this.#waiters.size > 0) return
+    this.#unwatch?.()
+    this.#unwatch = undefined
+    if (this.#hold === undefined) this.#onIdle()
+  }
+
+  /** One attempt for the first in line, and the pause after it if the key is held elsewhere. */
+  async #seek(): Promise<void> {
+    const asking = this.#first() as Waiter
+    if (asking.attempt === 'none') asking.attempt = 'running'
+    this.#mayBeFree = false
+    const holder = randomUUID()
+    try {
+      const { answer, sentAt } = await this.#acquire(holder, asking.wanted.ttlMs)
+      asking.attempt = 'answered'
+      if (answer.acquired) return await this.#take(holder, asking.wanted.ttlMs, answer, sentAt)
+      if (asking.overdue && this.#waiters.has(asking)) this.#refuse(asking, this.#unavailable(asking))
+      await this.#untilMaybeFree(answer.freeInMs)
+    } catch (error) {
+      this.#abandon(holder)
+      for (const waiter of this.#waiters) this.#refuse(waiter, error)
+    }
+  }
+
+  /** Asks, and once more where the answer was lost: the same holder is granted again what it has. */
+  async #acquire(holder: string, ttlMs: number): Promise<{ answer: AcquireResult; sentAt: Instant }> {
+    const tokens = Math.min(this.#store.handOff.maxSections, TOKENS_PER_WAITER * this.#waiters.size)
+    const request = { key: this.#key, holder, ttlMs, tokens, waiter: this.#place }
+    const limitMs = Math.min(this.#store.commandMs, trustedMs(ttlMs))
+    let asking = true
+    const onLate = (answer: AcquireResult) => {
+      if (answer.acquired && !asking && this.#hold?.holder !== holder) this.#abandon(holder)
+    }
+    try {
+      for (let asked = 1; ; asked += 1) {
+        const sentAt = now(this.#store.clock)
+        try {
+          const answer = await this.#store.tryAcquire(request, limitMs, onLate)
+          if (!answer.acquired) return { answer, sentAt }
+          if (this.#store.fencing && answer.firstToken === undefined) {
+            throw new StoreError(`${this.#store.name} granted a lease without a fencing token`)
+          }
+          if (msUntil(later(sentAt, trustedMs(ttlMs)), this.#store.clock) > 0) return { answer, sentAt }
+          throw new StoreError(`${this.#store.name} granted a lease of ${ttlMs} ms only after it was over`)
+        } catch (error) {
+          this.#store.commandFailed('tryAcquire', this.#key, error)
+          if (asked === 2) throw error
+        }
+      }
+    } finally {
+      asking = false
+    }
+  }
+
+  /** What may have been granted to `holder` is released, or expires. */
+  #abandon(holder: string): void {
+    void this.#store.release(this.#key, holder, this.#place)
+  }
+
+  async #take(
+    holder: string,
+    ttlMs: number,
+    granted: AcquireResult & { acquired: true },
+    sentAt: Instant,
+  ): Promise<void> {
+    const next = this.#first()
+    if (next === undefined || next.wanted.ttlMs > ttlMs) return this.#store.release(this.#key, holder, this.#place)
+    const { firstToken, tokens = 1 } = granted
+    const { maxSections } = this.#store.handOff
+    const sections = this.#store.fencing ? Math.min(tokens, maxSections) : maxSections
+    const hold = new Hold(this.#store, { key: this.#key, holder, ttlMs, sentAt, sections, firstToken })
+    hold.onLost = () => this.#lost(hold)
+    this.#hold = hold
+    this.#polls = 0
+    this.#grant(next, hold, false)
+  }
+
+  #grant(waiter: Waiter, hold: Hold, handedOff: boolean): void {
+    this.#waiters.delete(waiter)
+    const lease = hold.openSection()
+    if (events.lock.acquired.hasSubscribers) {
+      const waitedMs = waiter.waitedMs()
+      const token = lease.token === undefined ? {} : { fencingToken: lease.token }
+      const { name: store } = this.#store
+      events.lock.acquired.publish({ store, key: this.#key, holder: hold.holder, waitedMs, handedOff, ...token })
+    }
+    waiter.grant(lease)
+  }
+
+  #giveBack(hold: Hold): void | Promise<void> {
+    hold.stop()
+    return this.#store.release(this.#key, hold.holder, this.#place)
+  }
+
+  #lost(hold: Hold): void {
+    if (this.#hold !== hold) return
+    this.#hold = undefined
+    this.#abandon(hold.holder)
+    this.#work()
+  }
+
+  /** Until the key is announced as free, its lease would be over, it is time to ask again, or nobody wants it. */
+  async #untilMaybeFree(freeInMs: number | undefined): Promise<void> {
+    this.#unwatch ??= this.#store.watch(this.#key, () => {
+      this.#mayBeFree = true
+      this.#wake()
+    })
+    if (this.#mayBeFree || this.#waiters.size === 0) return
+    this.#polls += 1
+    const { clock, random } = this.#store.environment
+    const pollMs = this.#unwatch === undefined ? 1 + backoffMs(POLL, this.#polls, random) : WATCHED_POLL_MS
+    let timer: TimerHandle
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = clock.setTimer(resolve, Math.min(pollMs, (freeInMs ?? pollMs) + 1))
+    })
+    clock.clearTimer(timer)
+  }
+
+  #waitIsOver(waiter: Waiter): void {
+    if (waiter.attempt === 'running') waiter.overdue = true
+    else this.#refuse(waiter, this.#unavailable(waiter))
+  }
+
+  #refuse(waiter: Waiter, error: unknown): void {
+    this.#waiters.delete(waiter)
+    if (events.lock.unavailable.hasSubscribers) {
+      events.lock.unavailable.publish({ store: this.#store.name, key: this.#key, waitedMs: waiter.waitedMs(), error })
+    }
+    waiter.refuse(error)
+    if (this.#waiters.size === 0) this.#wake()
+  }
+
+  #unavailable(waiter: Waiter): LockUnavailableError {
+    return new LockUnavailableError(this.#key, waiter.waitedMs())
+  }
+
+  #first(): Waiter | undefined {
+    for (const waiter of this.#waiters) return waiter
+    return undefined
+  }
+}
