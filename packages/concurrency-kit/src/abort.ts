@@ -8,7 +8,9 @@ export interface AbortSignalLike {
 }
 
 /** The platform's `AbortSignal`, or its shape where the platform's typings are not loaded. */
-export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Platform } } ? Platform : AbortSignalLike
+export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Platform } }
+  ? Platform
+  : AbortSignalLike
 
 /**
  * Calls `onAbort` when `signal` aborts; returns the function that stops listening.

@@ -119,7 +119,9 @@ export class VersionConflictError extends ConcurrencyKitError {
   readonly actualVersion: unknown
   readonly attempts: number
   constructor(id: unknown, expectedVersion: unknown, actualVersion: unknown, attempts: number) {
-    super(`row ${String(id)} changed meanwhile: expected version ${String(expectedVersion)}, found ${String(actualVersion)}, after ${attempts} attempts`)
+    super(
+      `row ${String(id)} changed meanwhile: expected version ${String(expectedVersion)}, found ${String(actualVersion)}, after ${attempts} attempts`,
+    )
     this.id = id
     this.expectedVersion = expectedVersion
     this.actualVersion = actualVersion

@@ -33,7 +33,8 @@ export function functionOption(name: string, value: unknown): void {
 
 /** @throws TypeError unless `value` has each of `methods`. */
 export function objectWith(name: string, value: unknown, methods: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${name} must be an object, but is ${shown(value)}`)
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${name} must be an object, but is ${shown(value)}`)
   for (const method of methods) functionOption(`${name}.${method}`, Reflect.get(value, method))
 }
 

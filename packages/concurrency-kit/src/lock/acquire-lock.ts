@@ -1,8 +1,6 @@
-import type { Signal } from '../abort.ts'
-import { isLockUnavailableError, LockUnavailableError } from '../errors.ts'
 import { traced, traces } from '../events.ts'
 import { refuseReentrance } from './held-leases.ts'
-import { type FencingToken, type FencingTokens, type Lease, LeaseList, type LeaseOn, type SectionLease } from './lease.ts'
+import { LeaseList, type LeaseOn, type SectionLease } from './lease.ts'
 import { type CheckedLockOptions, checkLockOptions, type LockOptions } from './lock-options.ts'
 
 /** A lease without a section: its owner ends it. */
@@ -69,7 +67,10 @@ export async function acquireAll({ engine, keys, ttlMs, waitMs, signal }: Checke
 }
 
 /** Resolves when the store has all of them back; nothing to wait for where they were handed on or the store is synchronous. */
-export function leaveAll({ engine }: CheckedLockOptions, leases: readonly SectionLease[]): void | Promise<unknown> {
+export function leaveAll(
+  { engine }: CheckedLockOptions,
+  leases: readonly SectionLease[],
+): undefined | Promise<unknown> {
   if (leases.length === 1) return engine.leave(leases[0] as SectionLease)
   return Promise.all([...leases].reverse().map((lease) => engine.leave(lease)))
 }

@@ -7,7 +7,7 @@ import { Hold, trustedMs } from './hold.ts'
 import type { SectionLease } from './lease.ts'
 import type { AcquireResult } from './lock-store.ts'
 import type { StoreAccess } from './store-access.ts'
-import { type Wanted, Waiter } from './waiter.ts'
+import { Waiter, type Wanted } from './waiter.ts'
 
 /** Pauses between asking a store that cannot announce a release. */
 const POLL = { baseMs: 4, capMs: 100 }

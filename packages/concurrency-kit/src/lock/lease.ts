@@ -57,7 +57,8 @@ export class SectionLease implements Lease {
 
   get signal(): Signal {
     this.#controller ??= new AbortController()
-    if (!this.#ended && this.hold.lostByNow() && !this.#controller.signal.aborted) this.#controller.abort(this.hold.lost)
+    if (!this.#ended && this.hold.lostByNow() && !this.#controller.signal.aborted)
+      this.#controller.abort(this.hold.lost)
     return this.#controller.signal
   }
 

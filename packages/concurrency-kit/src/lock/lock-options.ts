@@ -25,7 +25,8 @@ export interface CheckedLockOptions {
 }
 
 export function checkLockOptions(options: LockOptions<string | readonly string[], boolean>): CheckedLockOptions {
-  if (typeof options !== 'object' || options === null) throw new TypeError(`options must be an object, but is ${shown(options)}`)
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`options must be an object, but is ${shown(options)}`)
   const { key, ttlMs = 10_000, waitMs = 5_000, signal } = options
   signalOption(signal)
   return {

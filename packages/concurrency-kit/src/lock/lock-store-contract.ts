@@ -60,7 +60,26 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
     })
 
     prove('keys are exact: braces, spaces, case and characters of any script', async (store, key) => {
-      for (const suffix of ['', '{', '}', '{}', '{a}b', 'a}b{', ' ', "'", '"', '%', '*', '\\', 'A', 'a', '한글', '🔒', 'é', 'é']) {
+      for (const suffix of [
+        '',
+        '{',
+        '}',
+        '{}',
+        '{a}b',
+        'a}b{',
+        ' ',
+        "'",
+        '"',
+        '%',
+        '*',
+        '\\',
+        'A',
+        'a',
+        '한글',
+        '🔒',
+        'é',
+        'é',
+      ]) {
         assert.equal((await rivalOn(store, key + suffix).acquire('a')).acquired, true, JSON.stringify(suffix))
       }
     })
@@ -95,22 +114,31 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
       assert.equal(await rival.extend('b'), false)
     })
 
-    prove('a lease expires by itself, and its holder can neither extend nor release the next one (L13)', async (store, key) => {
-      const rival = rivalOn(store, key)
-      await rival.acquire('a', 60)
-      const next = await until(() => rival.acquire('b'), (answer) => answer.acquired)
-      assert.equal(next.acquired, true)
-      assert.equal(await rival.extend('a'), false)
-      assert.equal(await rival.release('a'), false)
-      assert.equal((await rival.acquire('c')).acquired, false)
-    })
+    prove(
+      'a lease expires by itself, and its holder can neither extend nor release the next one (L13)',
+      async (store, key) => {
+        const rival = rivalOn(store, key)
+        await rival.acquire('a', 60)
+        const next = await until(
+          () => rival.acquire('b'),
+          (answer) => answer.acquired,
+        )
+        assert.equal(next.acquired, true)
+        assert.equal(await rival.extend('a'), false)
+        assert.equal(await rival.release('a'), false)
+        assert.equal((await rival.acquire('c')).acquired, false)
+      },
+    )
 
     prove('extend prolongs the lease from now', async (store, key) => {
       const rival = rivalOn(store, key)
       const startedAt = performance.now()
       await rival.acquire('a', 80)
       assert.equal(await rival.extend('a', 700), true)
-      await until(() => rival.acquire('b'), (answer) => answer.acquired)
+      await until(
+        () => rival.acquire('b'),
+        (answer) => answer.acquired,
+      )
       assert.ok(performance.now() - startedAt >= 600, 'the key was given away before the extended lease was over')
     })
 
@@ -118,7 +146,12 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
       if (!store.fencing) return
       const rival = rivalOn(store, key)
       let last = 0n
-      for (const [holder, tokens] of [['a', 1], ['b', 100], ['c', 1], ['d', 7]] as const) {
+      for (const [holder, tokens] of [
+        ['a', 1],
+        ['b', 100],
+        ['c', 1],
+        ['d', 7],
+      ] as const) {
         const granted = await rival.acquire(holder, TTL_MS, tokens)
         assert.ok(granted.acquired)
         const first = tokenOf(granted)
@@ -128,7 +161,10 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
         await rival.release(holder)
       }
       await rival.acquire('e', 50)
-      const afterExpiry = await until(() => rival.acquire('f'), (answer) => answer.acquired)
+      const afterExpiry = await until(
+        () => rival.acquire('f'),
+        (answer) => answer.acquired,
+      )
       assert.ok((tokenOf(afterExpiry) as bigint) > last)
     })
 
@@ -142,7 +178,10 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
         calls += 1
         heard.dispatchEvent(new Event('heard'))
       })
-      await until(async () => calls, (count) => count > 0)
+      await until(
+        async () => calls,
+        (count) => count > 0,
+      )
       const announced = once(heard, 'heard')
       await rival.release('a')
       await announced
@@ -167,7 +206,10 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
           }),
         ),
       )
-      assert.deepEqual(order, Array.from({ length: 30 }, (_, index) => index))
+      assert.deepEqual(
+        order,
+        Array.from({ length: 30 }, (_, index) => index),
+      )
     })
 
     prove('after the call the key is free on the store', async (store, key) => {
@@ -189,7 +231,10 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
       const rival = rivalOn(store, key)
       await rival.acquire('x', 20_000)
       const refuse = (waitMs: number) =>
-        assert.rejects(withDistributedLock({ store, key, waitMs }, () => assert.fail('ran')), isLockUnavailableError)
+        assert.rejects(
+          withDistributedLock({ store, key, waitMs }, () => assert.fail('ran')),
+          isLockUnavailableError,
+        )
       await refuse(0)
       await refuse(50)
       await rival.release('x')
@@ -222,7 +267,10 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
         assert.throws(() => lease.assertHeld(), isLeaseLostError)
         return 'late'
       })
-      await assert.rejects(lost, (error) => isLeaseLostError(error) && error.outcome.status === 'fulfilled' && error.outcome.value === 'late')
+      await assert.rejects(
+        lost,
+        (error) => isLeaseLostError(error) && error.outcome.status === 'fulfilled' && error.outcome.value === 'late',
+      )
     })
 
     prove('close() rejects those who wait, takes leases away and releases them', async (store, key) => {

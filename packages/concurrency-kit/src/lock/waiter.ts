@@ -23,12 +23,7 @@ export class Waiter {
   #timer: TimerHandle
   #stopListening: () => void = () => {}
 
-  constructor(
-    wanted: Wanted,
-    clock: Clock,
-    resolve: (lease: SectionLease) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(wanted: Wanted, clock: Clock, resolve: (lease: SectionLease) => void, reject: (error: unknown) => void) {
     this.wanted = wanted
     this.overdue = wanted.waitMs === 0
     this.#clock = clock

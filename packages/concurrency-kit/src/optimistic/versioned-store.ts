@@ -52,7 +52,8 @@ export interface VersionedStore<Id, Value, Version = number> {
 }
 
 /** A store that also works inside the caller's transaction. */
-export interface TransactableVersionedStore<Id, Value, Version, Transaction> extends VersionedStore<Id, Value, Version> {
+export interface TransactableVersionedStore<Id, Value, Version, Transaction>
+  extends VersionedStore<Id, Value, Version> {
   /** The same rows through `transaction`: committed or rolled back with it. */
   within(transaction: Transaction): VersionedStore<Id, Value, Version>
 }

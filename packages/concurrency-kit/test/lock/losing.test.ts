@@ -125,7 +125,8 @@ describe('a lost lease', () => {
       done.resolve('receipt 7')
       const result = await settled
       if (whenLost === 'return') expect(result).toBe('receipt 7')
-      else expect(result).toMatchObject({ name: 'LeaseLostError', outcome: { status: 'fulfilled', value: 'receipt 7' } })
+      else
+        expect(result).toMatchObject({ name: 'LeaseLostError', outcome: { status: 'fulfilled', value: 'receipt 7' } })
     }
   })
 

@@ -37,9 +37,7 @@ describe('hand-off within the process', () => {
 
   test('the bound on time sends the lease back to the store', async () => {
     const { time, store } = setUp({ maxMs: 25 })
-    const all = Promise.all(
-      Array.from({ length: 10 }, () => withDistributedLock({ store, key }, () => time.stall(10))),
-    )
+    const all = Promise.all(Array.from({ length: 10 }, () => withDistributedLock({ store, key }, () => time.stall(10))))
     await time.advance(1)
     await all
     expect(store.count('tryAcquire')).toBe(4)
@@ -58,7 +56,9 @@ describe('hand-off within the process', () => {
     const store = memoryLockStore({ handOff: { maxSections: 7 } })
     const tokens: bigint[] = []
     await Promise.all(
-      Array.from({ length: 50 }, () => withDistributedLock({ store, key }, (lease) => void tokens.push(lease.fencingToken))),
+      Array.from({ length: 50 }, () =>
+        withDistributedLock({ store, key }, (lease) => void tokens.push(lease.fencingToken)),
+      ),
     )
     for (const [index, token] of tokens.slice(1).entries()) expect(token > (tokens[index] as bigint)).toBe(true)
     const late = memoryLockStore()
@@ -74,7 +74,8 @@ describe('hand-off within the process', () => {
     const environment = new VirtualTime()
     const first = memoryLockStore({ environment })
     let before = 0n
-    for (let n = 0; n < 10_000; n += 1) before = await withDistributedLock({ store: first, key }, (lease) => lease.fencingToken)
+    for (let n = 0; n < 10_000; n += 1)
+      before = await withDistributedLock({ store: first, key }, (lease) => lease.fencingToken)
     environment.stall(1)
     const second = memoryLockStore({ environment })
     expect((await withDistributedLock({ store: second, key }, (lease) => lease.fencingToken)) > before).toBe(true)
@@ -172,7 +173,9 @@ describe('waiting', () => {
     const { store } = setUp()
     const lease = await acquireLock({ store, key })
     const waiting = Array.from({ length: 500 }, () => acquireLock({ store, key }).then((next) => next.release()))
-    const others = await Promise.all(Array.from({ length: 100 }, (_, n) => withDistributedLock({ store, key: `k${n}` }, () => n)))
+    const others = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => withDistributedLock({ store, key: `k${n}` }, () => n)),
+    )
     expect(others.length).toBe(100)
     await lease.release()
     await Promise.all(waiting)
@@ -184,7 +187,10 @@ describe('laws', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
-        fc.array(fc.record({ waits: fc.boolean(), fails: fc.boolean(), hops: fc.nat(3) }), { minLength: 2, maxLength: 12 }),
+        fc.array(fc.record({ waits: fc.boolean(), fails: fc.boolean(), hops: fc.nat(3) }), {
+          minLength: 2,
+          maxLength: 12,
+        }),
         fc.integer({ min: 1, max: 5 }),
         async (scheduler, callers, maxSections) => {
           const store = memoryLockStore({ handOff: { maxSections } })
@@ -231,6 +237,12 @@ describe('laws', () => {
     events.lock.acquired.unsubscribe(acquired)
     events.lock.ended.unsubscribe(ended)
     events.lock.unavailable.unsubscribe(unavailable)
-    expect(seen).toEqual(['unavailable 0', 'acquired false 0 bigint', 'ended 7 false', 'acquired true 7 bigint', 'ended 0 false'])
+    expect(seen).toEqual([
+      'unavailable 0',
+      'acquired false 0 bigint',
+      'ended 7 false',
+      'acquired true 7 bigint',
+      'ended 0 false',
+    ])
   })
 })

@@ -74,7 +74,10 @@ describe('re-entrance', () => {
   test('two independent callers of one context are not re-entrant: they queue', async () => {
     const store = memoryLockStore()
     expect(
-      await Promise.all([withDistributedLock({ store, key }, settle), withDistributedLock({ store, key }, () => 'second')]),
+      await Promise.all([
+        withDistributedLock({ store, key }, settle),
+        withDistributedLock({ store, key }, () => 'second'),
+      ]),
     ).toEqual([undefined, 'second'])
   })
 })
@@ -82,8 +85,16 @@ describe('re-entrance', () => {
 describe('a list of keys', () => {
   test('L18: overlapping lists in any order never deadlock', async () => {
     const store = memoryLockStore()
-    const lists = [['a', 'b', 'c'], ['c', 'b', 'a'], ['b', 'a'], ['c', 'a', 'c'], ['b', 'c']]
-    const runs = Array.from({ length: 100 }, (_, n) => withDistributedLock({ store, key: lists[n % 5] as string[] }, settle))
+    const lists = [
+      ['a', 'b', 'c'],
+      ['c', 'b', 'a'],
+      ['b', 'a'],
+      ['c', 'a', 'c'],
+      ['b', 'c'],
+    ]
+    const runs = Array.from({ length: 100 }, (_, n) =>
+      withDistributedLock({ store, key: lists[n % 5] as string[] }, settle),
+    )
     await Promise.all(runs)
   })
 
@@ -186,7 +197,12 @@ describe('options', () => {
     ['store', { store: undefined as never }, TypeError, 'store must be an object, but is undefined'],
     ['store', { store: {} as LockStore }, TypeError, 'store.tryAcquire must be a function'],
     ['signal', { signal: 'now' as never }, TypeError, 'signal must be an object'],
-    ['whenLost', { whenLost: 'ignore' as never }, TypeError, 'whenLost must be one of "throw", "return", but is "ignore"'],
+    [
+      'whenLost',
+      { whenLost: 'ignore' as never },
+      TypeError,
+      'whenLost must be one of "throw", "return", but is "ignore"',
+    ],
   ])('a bad %s is refused at once: %o', async (_name, bad, kind, message) => {
     const call = withDistributedLock({ store, key, ...bad }, section)
     await expect(call).rejects.toThrow(kind)

@@ -1,5 +1,11 @@
-import type { AcquireRequest, AcquireResult, ExtendRequest, LockStore, ReleaseRequest } from '../../src/lock/lock-store.ts'
 import { endLeases } from '../../src/lock/lock-engine.ts'
+import type {
+  AcquireRequest,
+  AcquireResult,
+  ExtendRequest,
+  LockStore,
+  ReleaseRequest,
+} from '../../src/lock/lock-store.ts'
 import { type MemoryLockStoreOptions, memoryLockStore } from '../../src/lock/stores/memory.ts'
 
 type Verb = 'tryAcquire' | 'extend' | 'release'

@@ -1,6 +1,13 @@
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import { endLeases } from '../lock-engine.ts'
-import type { AcquireRequest, AcquireResult, ExtendRequest, HandOffBound, LockStore, ReleaseRequest } from '../lock-store.ts'
+import type {
+  AcquireRequest,
+  AcquireResult,
+  ExtendRequest,
+  HandOffBound,
+  LockStore,
+  ReleaseRequest,
+} from '../lock-store.ts'
 
 export interface MemoryLockStoreOptions {
   /** @defaultValue 128 sections, 25 ms */

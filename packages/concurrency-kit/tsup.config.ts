@@ -1,0 +1,11 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: { index: 'src/index.ts', knex: 'src/entries/knex.ts', testing: 'src/entries/testing.ts' },
+  format: ['esm', 'cjs'],
+  target: 'node22',
+  splitting: true,
+  clean: true,
+  // `await using` needs the symbol's typing also where `lib` is older.
+  dts: { banner: '/// <reference lib="esnext.disposable" />' },
+})
