@@ -20,7 +20,7 @@ export interface CompletedRecord extends Settlement {
 }
 
 export interface FindRequest extends RecordKey {
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 interface IdempotencyStore {
@@ -43,7 +43,7 @@ export interface AttemptRequest extends RecordKey {
   readonly waitMs: number
   /** Whether a settlement with `outcome: 'error'` can come: then the handler's effects must be undone apart from the record. */
   readonly finalErrors: boolean
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 export type AttemptResult =
@@ -53,8 +53,10 @@ export type AttemptResult =
   | { readonly status: 'replay'; readonly record: CompletedRecord }
   /** A rival's claim outlasted `waitMs`; nothing happened. */
   | { readonly status: 'in_progress' }
+  /** The store has no room to begin now, such as a database file that another process writes; nothing happened. */
+  | { readonly status: 'busy'; readonly cause: unknown }
   /**
-   * Rolled back for a reason that passes (serialization failure, deadlock, busy, stale snapshot): nothing happened.
+   * Rolled back for a reason that passes (serialization failure, deadlock, stale snapshot): nothing happened.
    * With `ambiguous`, the COMMIT itself was not answered: the next attempt finds out by its claim.
    */
   | { readonly status: 'retry'; readonly cause: unknown; readonly ambiguous?: boolean }
@@ -85,7 +87,7 @@ export interface ClaimRequest extends RecordKey {
   readonly retentionMs: number
   /** Whether a claim whose owner vanished may be taken over, in the same step. */
   readonly takeOver: boolean
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 export type ClaimResult =
@@ -98,7 +100,7 @@ export type ClaimResult =
 
 export interface OwnedRequest extends RecordKey {
   readonly owner: string
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 /** A request by the owner of a claim; each answers false when the claim is no longer the owner's. */

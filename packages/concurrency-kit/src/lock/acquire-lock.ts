@@ -70,7 +70,7 @@ export async function acquireAll({ engine, keys, ttlMs, waitMs, signal }: Checke
 export function leaveAll(
   { engine }: CheckedLockOptions,
   leases: readonly SectionLease[],
-): undefined | Promise<unknown> {
+): Promise<unknown> | undefined {
   if (leases.length === 1) return engine.leave(leases[0] as SectionLease)
   return Promise.all([...leases].reverse().map((lease) => engine.leave(lease)))
 }

@@ -3,7 +3,8 @@ import { LockUnavailableError, StoreError } from '../errors.ts'
 import { events } from '../events.ts'
 import { backoffMs } from '../time/backoff.ts'
 import { type Instant, later, msUntil, now, type TimerHandle } from '../time/clock.ts'
-import { Hold, trustedMs } from './hold.ts'
+import { trustedMs } from '../time/renewed-lease.ts'
+import { Hold } from './hold.ts'
 import type { SectionLease } from './lease.ts'
 import type { AcquireResult } from './lock-store.ts'
 import type { StoreAccess } from './store-access.ts'
@@ -66,7 +67,7 @@ export class KeyQueue {
   }
 
   /** Hands the lease on or gives it back; the promise, where there is one, tells when the store has it. */
-  leave(lease: SectionLease): void | Promise<void> {
+  leave(lease: SectionLease): Promise<void> | undefined {
     if (lease.ended) return
     lease.end()
     const hold = lease.hold
@@ -77,7 +78,10 @@ export class KeyQueue {
     }
     if (this.#hold !== hold) return
     const next = this.#first()
-    if (next !== undefined && hold.canServe(next.wanted.ttlMs)) return this.#grant(next, hold, true)
+    if (next !== undefined && hold.canServe(next.wanted.ttlMs)) {
+      this.#grant(next, hold, true)
+      return
+    }
     if (this.#hold !== hold) return
     this.#hold = undefined
     const released = this.#giveBack(hold)
@@ -203,7 +207,7 @@ export class KeyQueue {
     waiter.grant(lease)
   }
 
-  #giveBack(hold: Hold): void | Promise<void> {
+  #giveBack(hold: Hold): Promise<void> | undefined {
     hold.stop()
     return this.#store.release(this.#key, hold.holder, this.#place)
   }

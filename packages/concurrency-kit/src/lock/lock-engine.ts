@@ -38,7 +38,7 @@ export class LockEngine {
     return queue.enter(wanted)
   }
 
-  leave(lease: SectionLease): void | Promise<void> {
+  leave(lease: SectionLease): Promise<void> | undefined {
     return this.#queues.get(lease.key)?.leave(lease)
   }
 

@@ -1,8 +1,8 @@
 import { events } from '../events.ts'
 import { wholeNumber } from '../options.ts'
+import { ask, isPromiseLike } from '../store-command.ts'
 import { type Clock, type Environment, systemEnvironment } from '../time/clock.ts'
 import type { AcquireResult, HandOffBound, LockStore } from './lock-store.ts'
-import { ask, isPromiseLike } from './store-command.ts'
 
 /** A lock store with its options checked, and a deadline on each of its commands. */
 export class StoreAccess {
@@ -75,7 +75,7 @@ export class StoreAccess {
   }
 
   /** Never rejects: what is not released expires. Synchronous where the store is. */
-  release(key: string, holder: string, waiter: string): void | Promise<void> {
+  release(key: string, holder: string, waiter: string): Promise<void> | undefined {
     try {
       const answer = ask(`release of ${this.name}`, this.commandMs, this.clock, (deadline) =>
         this.#store.release({
@@ -87,13 +87,14 @@ export class StoreAccess {
           },
         }),
       )
-      if (!isPromiseLike(answer)) return
-      return answer.then(
+      if (!isPromiseLike(answer)) return undefined
+      return Promise.resolve(answer).then(
         () => {},
         (error: unknown) => this.commandFailed('release', key, error),
       )
     } catch (error) {
       this.commandFailed('release', key, error)
+      return undefined
     }
   }
 

@@ -1,6 +1,6 @@
-import type { Signal } from '../abort.ts'
-import { isStoreError, StoreError } from '../errors.ts'
-import type { Clock } from '../time/clock.ts'
+import type { Signal } from './abort.ts'
+import { isStoreError, StoreError } from './errors.ts'
+import type { Clock } from './time/clock.ts'
 
 /** How long a command may take, and the signal that tells the store when that is over; made only if the store looks. */
 export class CommandDeadline {

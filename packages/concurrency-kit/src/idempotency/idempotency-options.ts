@@ -1,0 +1,108 @@
+import type { Signal } from '../abort.ts'
+import { functionOption, keyText, objectWith, oneOf, shown, signalOption, wholeNumber } from '../options.ts'
+import type { Codec, FinalErrors } from './codec.ts'
+import { jsonCodec } from './codec.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { LeasedIdempotencyStore, RecordKey, TransactionalIdempotencyStore } from './idempotency-store.ts'
+
+/** What names a request and finds its record; the same object serves `findReplay` and `withIdempotency`. */
+export interface RequestOptions {
+  /** The idempotency key, chosen by the client: 1 to 255 characters, no NUL, no lone surrogate. */
+  readonly key: string
+  /** Whose key it is, such as a tenant: keys of different scopes never meet. At most 255 characters. @defaultValue none */
+  readonly scope?: string
+  /** What is asked for, as JSON; the key answers this payload alone. @defaultValue null */
+  readonly payload?: unknown
+  readonly signal?: Signal | undefined
+}
+
+export interface ResultOptions<Result> {
+  /** How the result is stored as text. @defaultValue strict JSON */
+  readonly codec?: Codec<Result>
+  /** Which errors of the handler are stored and replayed. @defaultValue none */
+  readonly finalErrors?: FinalErrors
+}
+
+export interface RunOptions<Result> extends RequestOptions, ResultOptions<Result> {
+  /** Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000 */
+  readonly waitMs?: number
+  /** How long the record answers, in ms, integer >= 1. @defaultValue 86_400_000 (24 h) */
+  readonly retentionMs?: number
+  /** Called before the call resolves with a stored result. `joined`: of a run in this process. */
+  readonly onReplay?: (replay: { readonly joined: boolean }) => void
+}
+
+export interface TransactionalOptions<Transaction, Result> extends RunOptions<Result> {
+  readonly store: TransactionalIdempotencyStore<Transaction>
+  /** How often the whole attempt may be rerun after a failure that passes, integer from 1 to 1_000. @defaultValue 10 */
+  readonly maxAttempts?: number
+}
+
+/** Finds out from elsewhere what became of a run whose owner vanished. */
+export type Probe<Result> = (request: {
+  readonly key: string
+  readonly scope: string
+  readonly signal: Signal | undefined
+}) => Promise<{ readonly found: true; readonly result: Result } | { readonly found: false }>
+
+export interface LeasedOptions<Result> extends RunOptions<Result> {
+  readonly store: LeasedIdempotencyStore
+  /**
+   * What to do under a key whose owner vanished, perhaps after the effect: `rerun` (at least once), `refuse` with
+   * `AmbiguousOutcomeError` (at most once), or a probe that finds out.
+   */
+  readonly onAmbiguous: 'rerun' | 'refuse' | Probe<Result>
+  /** How long an owner that went silent counts as alive, in ms, integer >= 1; renewed while it runs. @defaultValue 30_000 */
+  readonly leaseMs?: number
+}
+
+export interface CheckedRequest extends RecordKey {
+  readonly fingerprint: string
+  readonly payload: unknown
+  readonly signal: Signal | undefined
+}
+
+export function checkRequest(options: RequestOptions & { readonly store: unknown }): CheckedRequest {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`options must be an object, but is ${shown(options)}`)
+  const { key, scope, payload, signal } = options
+  signalOption(signal)
+  objectWith('store', options.store, ['find', 'purge'])
+  oneOf('store.kind', Reflect.get(options.store as object, 'kind'), ['transactional', 'leased'])
+  return {
+    key: keyText('key', key, 255),
+    scope: scope === undefined ? '' : keyText('scope', scope, 255),
+    payload,
+    fingerprint: fingerprintOf(payload),
+    signal,
+  }
+}
+
+export interface CheckedRun<Result> extends CheckedRequest {
+  readonly codec: Codec<Result>
+  readonly finalErrors: FinalErrors | undefined
+  readonly waitMs: number
+  readonly retentionMs: number
+  readonly onReplay: RunOptions<Result>['onReplay']
+}
+
+export function checkRun<Result>(options: RunOptions<Result> & { readonly store: unknown }): CheckedRun<Result> {
+  const request = checkRequest(options)
+  const { finalErrors, waitMs = 5_000, retentionMs = 86_400_000, onReplay } = options
+  if (finalErrors !== undefined) objectWith('finalErrors', finalErrors, ['encode', 'decode'])
+  if (onReplay !== undefined) functionOption('onReplay', onReplay)
+  return {
+    ...request,
+    codec: checkCodec(options.codec),
+    finalErrors,
+    waitMs: wholeNumber('waitMs', waitMs, 0),
+    retentionMs: wholeNumber('retentionMs', retentionMs, 1, Number.MAX_SAFE_INTEGER),
+    onReplay,
+  }
+}
+
+export function checkCodec<Result>(codec: Codec<Result> | undefined): Codec<Result> {
+  if (codec === undefined) return jsonCodec as Codec<Result>
+  objectWith('codec', codec, ['encode', 'decode'])
+  return codec
+}

@@ -1,0 +1,88 @@
+import type { Signal } from '../abort.ts'
+import {
+  AmbiguousOutcomeError,
+  FingerprintMismatchError,
+  IdempotencyInProgressError,
+  StoreError,
+  TransactionRetriesError,
+} from '../errors.ts'
+import { events } from '../events.ts'
+import { backOff } from '../time/backoff.ts'
+import { systemEnvironment } from '../time/clock.ts'
+import type { CheckedRun } from './idempotency-options.ts'
+import type { Settlement, TransactionalIdempotencyStore } from './idempotency-store.ts'
+import { settle } from './settlement.ts'
+
+export interface TransactionalContext<Transaction> {
+  /** Everything done through it commits together with the record, or not at all. */
+  readonly transaction: Transaction
+  readonly signal: Signal | undefined
+  /** Which run of the handler this is, from 1: an attempt that was rolled back is run again. */
+  readonly attempt: number
+}
+
+/** A settlement, and whether it was there before this call. */
+export interface Settled {
+  readonly settlement: Settlement
+  readonly replayed: boolean
+  readonly attempts: number
+}
+
+/** Pauses between attempts that met another transaction; no connection is held meanwhile. */
+const RERUN = { baseMs: 5, capMs: 200 }
+const BUSY = { baseMs: 2, capMs: 25 }
+
+/** Attempts until one commits, finds the record, or there have been enough. */
+export async function runTransactional<Transaction, Result>(
+  store: TransactionalIdempotencyStore<Transaction>,
+  run: CheckedRun<Result>,
+  maxAttempts: number,
+  handler: (context: TransactionalContext<Transaction>) => Result | PromiseLike<Result>,
+): Promise<Settled> {
+  const environment = store.environment ?? systemEnvironment
+  const { key, scope, signal } = run
+  const endMs = environment.clock.monotonicMs() + run.waitMs
+  const request = { ...run, finalErrors: run.finalErrors !== undefined }
+  let settlement: Settlement | undefined
+  let ambiguous = false
+  for (let attempt = 1, busy = 0; ; ) {
+    signal?.throwIfAborted()
+    const waitMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
+    const answer = await store.attempt({ ...request, waitMs }, async (transaction) => {
+      settlement = await settle(run, () => handler({ transaction, signal, attempt }))
+      return settlement
+    })
+    switch (answer.status) {
+      case 'completed':
+        return { settlement: settlement as Settlement, replayed: false, attempts: attempt }
+      case 'replay':
+        if (answer.record.fingerprint !== run.fingerprint) throw new FingerprintMismatchError(key)
+        // After an ambiguous commit the record that is found is most likely this call's own.
+        return { settlement: answer.record, replayed: !ambiguous, attempts: attempt }
+      case 'in_progress':
+        throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${run.waitMs} ms`)
+      case 'busy':
+        busy += 1
+        if (waitMs === 0)
+          throw new StoreError(`${store.name} had no room within ${run.waitMs} ms`, {
+            cause: answer.cause,
+            transient: true,
+          })
+        await backOff(BUSY, busy, environment, signal)
+        break
+      case 'retry':
+        ambiguous ||= answer.ambiguous === true
+        if (attempt === maxAttempts) {
+          const options = { cause: answer.cause }
+          throw ambiguous
+            ? new AmbiguousOutcomeError(key, 'a COMMIT was not answered, and the store did not say later', options)
+            : new TransactionRetriesError(attempt, options)
+        }
+        if (events.idempotency.retried.hasSubscribers) {
+          events.idempotency.retried.publish({ store: store.name, scope, key, attempt, cause: answer.cause })
+        }
+        await backOff(RERUN, attempt, environment, signal)
+        attempt += 1
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import { events, traced, traces } from '../events.ts'
+import { functionOption, objectWith, oneOf, wholeNumber } from '../options.ts'
+import { type Environment, systemEnvironment } from '../time/clock.ts'
+import { Flights } from './flights.ts'
+import { type CheckedRun, checkRun, type LeasedOptions, type TransactionalOptions } from './idempotency-options.ts'
+import type { JsonCompatible } from './json-value.ts'
+import { type LeasedContext, runLeased } from './leased-run.ts'
+import { decode } from './settlement.ts'
+import { runTransactional, type Settled, type TransactionalContext } from './transactional-run.ts'
+
+/**
+ * Runs `handler` once under an idempotency key, and answers every later call with the stored result.
+ *
+ * On a transactional store the handler's effects through `transaction` and the record commit together: exactly once in
+ * that database. On a leased store it is at least or at most once, as `onAmbiguous` says. Errors of the handler come
+ * through as thrown and leave no record, unless `finalErrors` names them.
+ *
+ * Callers in this process that come while the key runs join it. The first call, too, resolves to the stored value as it
+ * is read back.
+ *
+ * @param options.waitMs - Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000
+ * @param options.retentionMs - How long the record answers, in ms. @defaultValue 86_400_000 (24 h)
+ * @param options.maxAttempts - Transactional: how often the whole attempt is run at most. @defaultValue 10
+ * @param options.leaseMs - Leased: how long a silent owner counts as alive, in ms. @defaultValue 30_000
+ * @param options.onAmbiguous - Leased, required: `'rerun'`, `'refuse'` or a probe.
+ * @param options.signal - Ends waiting and backing off; never a handler or a commit that has begun.
+ * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
+ * @throws FingerprintMismatchError the key was used with another payload; nothing ran.
+ * @throws IdempotencyInProgressError another run did not end within `waitMs`; this call's handler did not run.
+ * @throws ResultNotSerializableError the result is not JSON; rolled back, or its claim released.
+ * @throws TransactionRetriesError every attempt met another transaction; nothing happened.
+ * @throws AmbiguousOutcomeError it cannot be known whether the effect happened.
+ * @throws StoreError the store failed; transactional: nothing happened.
+ * @see draft-ietf-httpapi-idempotency-key-header
+ * @example
+ * const receipt = await withIdempotency({ store, key, payload: order }, ({ transaction }) => place(order, transaction))
+ */
+export function withIdempotency<Transaction, Result>(
+  options: TransactionalOptions<Transaction, Result> & { readonly codec: object },
+  handler: (context: TransactionalContext<Transaction>) => Result | PromiseLike<Result>,
+): Promise<Result>
+export function withIdempotency<Transaction, Result>(
+  options: Omit<TransactionalOptions<Transaction, unknown>, 'codec'>,
+  handler: (
+    context: TransactionalContext<Transaction>,
+  ) => PromiseLike<Result & JsonCompatible<Result>> | (Result & JsonCompatible<Result>),
+): Promise<Result>
+export function withIdempotency<Result>(
+  options: LeasedOptions<Result> & { readonly codec: object },
+  handler: (context: LeasedContext) => Result | PromiseLike<Result>,
+): Promise<Result>
+export function withIdempotency<Result>(
+  options: Omit<LeasedOptions<NoInfer<Result>>, 'codec'>,
+  handler: (context: LeasedContext) => PromiseLike<Result & JsonCompatible<Result>> | (Result & JsonCompatible<Result>),
+): Promise<Result>
+export async function withIdempotency<Transaction, Result>(
+  options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
+  handler: Handler<Transaction, Result>,
+): Promise<Result> {
+  const run = checkRun(options)
+  functionOption('handler', handler)
+  const attempts = attemptsOf(options, run, handler)
+  const { store } = options
+  const { scope, key } = run
+  return traced(
+    traces.idempotency,
+    () => ({ store: store.name, scope, key }),
+    () => share(store, run, attempts),
+  )
+}
+
+/** The overloads have paired it with its kind of store. */
+type Handler<Transaction, Result> = (
+  context: TransactionalContext<Transaction> & LeasedContext,
+) => Result | PromiseLike<Result>
+
+/** Checks the options of the store's kind, and gives the run by itself. */
+function attemptsOf<Transaction, Result>(
+  options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
+  run: CheckedRun<Result>,
+  handler: Handler<Transaction, Result>,
+): () => Promise<Settled> {
+  if (isTransactional(options)) {
+    objectWith('store', options.store, ['attempt'])
+    if ('onAmbiguous' in options)
+      throw new TypeError('onAmbiguous is for leased stores: a transactional one always knows')
+    const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 10, 1, 1_000)
+    return () =>
+      runTransactional(
+        options.store,
+        run,
+        maxAttempts,
+        handler as (context: TransactionalContext<Transaction>) => Result,
+      )
+  }
+  objectWith('store', options.store, ['claim', 'renew', 'complete', 'abandon'])
+  const { onAmbiguous } = options
+  if (typeof onAmbiguous !== 'function') oneOf('onAmbiguous', onAmbiguous, ['rerun', 'refuse', 'a function'])
+  const leaseMs = wholeNumber('leaseMs', options.leaseMs ?? 30_000, 1)
+  return () => runLeased(options.store, run, { onAmbiguous, leaseMs }, handler as (context: LeasedContext) => Result)
+}
+
+function isTransactional<Transaction, Result>(
+  options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
+): options is TransactionalOptions<Transaction, Result> {
+  return options.store.kind === 'transactional'
+}
+
+async function share<Result>(
+  store: { readonly name: string; readonly environment?: Environment },
+  run: CheckedRun<Result>,
+  attempts: () => Promise<Settled>,
+): Promise<Result> {
+  const { scope, key, signal, onReplay } = run
+  const { clock } = store.environment ?? systemEnvironment
+  const startedAtMs = clock.monotonicMs()
+  try {
+    signal?.throwIfAborted()
+    let replayed = true
+    const { settlement, joined } = await Flights.of(store).share(run, clock, async () => {
+      const settled = await attempts()
+      replayed = settled.replayed
+      if (!replayed && events.idempotency.completed.hasSubscribers) {
+        const durationMs = clock.monotonicMs() - startedAtMs
+        events.idempotency.completed.publish({ store: store.name, scope, key, attempts: settled.attempts, durationMs })
+      }
+      return settled.settlement
+    })
+    if (replayed) {
+      if (events.idempotency.replayed.hasSubscribers) {
+        events.idempotency.replayed.publish({ store: store.name, scope, key, joined })
+      }
+      onReplay?.({ joined })
+    }
+    return decode(settlement, run)
+  } catch (error) {
+    if (events.idempotency.failed.hasSubscribers) {
+      events.idempotency.failed.publish({ store: store.name, scope, key, error })
+    }
+    throw error
+  }
+}
