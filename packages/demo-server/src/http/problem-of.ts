@@ -1,0 +1,48 @@
+import {
+  isAmbiguousOutcomeError,
+  isFingerprintMismatchError,
+  isIdempotencyInProgressError,
+  isLockUnavailableError,
+  isRowNotFoundError,
+  isStoreError,
+  isTransactionRetriesError,
+  isVersionConflictError,
+} from 'concurrency-kit'
+import { type Problem, problems, Refusal } from './problems.ts'
+
+/** What the client is told of `error`. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Refusal) return error.problem
+  return problemOfGuard(error) ?? problemOfCode(error) ?? problems.unforeseen
+}
+
+function problemOfGuard(error: unknown): Problem | undefined {
+  if (isLockUnavailableError(error)) return problems.lockUnavailable
+  if (isIdempotencyInProgressError(error)) return problems.keyInProgress
+  if (isFingerprintMismatchError(error)) return problems.keyReused
+  if (isVersionConflictError(error)) return problems.versionConflict
+  if (isRowNotFoundError(error)) return problems.userUnknown
+  // Whatever became of the charge: the same key, sent again, is charged once.
+  if (isStoreError(error) || isTransactionRetriesError(error) || isAmbiguousOutcomeError(error)) {
+    return problems.unavailable
+  }
+  return undefined
+}
+
+const problemsByCode: Readonly<Record<string, Problem>> = {
+  FST_ERR_BAD_URL: problems.urlInvalid,
+  FST_ERR_MAX_PARAM_LENGTH: problems.urlTooLong,
+  FST_ERR_CTP_BODY_TOO_LARGE: problems.bodyTooLarge,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: problems.bodyNoJsonType,
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: problems.bodyLengthWrong,
+}
+
+/** By the codes of Fastify, better-sqlite3 and Node.js. */
+function problemOfCode(error: unknown): Problem | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code in problemsByCode) return problemsByCode[code]
+  if (code.startsWith('SQLITE_') || error.name === 'KnexTimeoutError') return problems.unavailable
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500
+  return status >= 400 && status < 500 ? problems.requestInvalid : undefined
+}

@@ -1,0 +1,105 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Accounts } from '../accounts.ts'
+import type { ChargeBalance } from '../charge-balance.ts'
+import type { Metrics } from '../metrics.ts'
+import { sendJson, sendProblem } from './answers.ts'
+import { chargeCommandOf, userIdOf } from './charge-request.ts'
+import { answerConnectionError, answerUnsupported } from './connection-errors.ts'
+import { problemOf } from './problem-of.ts'
+import { problems, Refusal } from './problems.ts'
+
+export interface HttpServerOptions {
+  readonly charge: ChargeBalance
+  readonly accounts: Accounts
+  readonly metrics: Metrics
+  /** Rejects when a store does not answer. */
+  readonly checkStores: () => Promise<void>
+  readonly log: Logger
+  /** Longest time for a request to arrive whole, in ms. */
+  readonly requestMs: number
+}
+
+const BODY_LIMIT_BYTES = 16 * 1024
+
+export function httpServer(options: HttpServerOptions): FastifyInstance {
+  const { metrics, log, requestMs } = options
+
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const problem = problemOf(error)
+    metrics.refused(problem)
+    if (problem === problems.unforeseen) log.error({ err: error }, `${request.method} ${request.url} failed`)
+    if (problem === problems.unavailable) log.warn({ err: error }, `${request.method} ${request.url} not possible now`)
+    return sendProblem(request, reply, problem)
+  }
+
+  const server = Fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: requestMs,
+    // Whatever Node.js or Fastify would answer by themselves is answered here, in the one shape of all errors.
+    http: { requireHostHeader: false, headersTimeout: requestMs, connectionsCheckingInterval: 1_000 },
+    return503OnClosing: false,
+    frameworkErrors: refuse,
+    clientErrorHandler: (error, socket) => answerConnectionError(error, socket, metrics.refused),
+  })
+  answerUnsupported(server.server, metrics.refused)
+  server.setErrorHandler(refuse)
+  server.setNotFoundHandler((request, reply) => refuse(new Refusal(problems.pathUnknown), request, reply))
+
+  let closing = false
+  server.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  server.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (closing) done(new Refusal(problems.unavailable))
+    else if (raw.headers.host === undefined && raw.httpVersion === '1.1') done(new Refusal(problems.hostMissing))
+    else done()
+  })
+
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  addBalanceRoutes(server, options)
+  addOperationRoutes(server, options)
+  return server
+}
+
+function addBalanceRoutes(server: FastifyInstance, { charge, accounts, metrics }: HttpServerOptions): void {
+  server.post<{ Params: { userId: string }; Body: Buffer | undefined }>(
+    '/api/users/:userId/balance/charge',
+    async (request, reply) => {
+      const { params, body, headers } = request
+      const command = chargeCommandOf(params.userId, body, headers['idempotency-key']?.toString())
+      const receipt = await charge(command, goneSignal(reply))
+      metrics.charged()
+      return sendJson(reply, receipt)
+    },
+  )
+
+  server.get<{ Params: { userId: string } }>('/api/users/:userId/balance', async ({ params }, reply) => {
+    const userId = userIdOf(params.userId)
+    const balance = await accounts.balanceOf(userId)
+    if (balance === undefined) throw new Refusal(problems.userUnknown)
+    return sendJson(reply, { userId, balance })
+  })
+}
+
+function addOperationRoutes(server: FastifyInstance, { metrics, checkStores }: HttpServerOptions): void {
+  server.get('/health', async (_request, reply) => sendJson(reply, { status: 'ok' }))
+  server.get('/ready', async (_request, reply) => {
+    await checkStores()
+    return sendJson(reply, { status: 'ready' })
+  })
+  server.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', metrics.contentType).send(await metrics.text()),
+  )
+}
+
+/** Aborts when the client goes away before it has its answer. */
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort(new Refusal(problems.clientGone))
+  })
+  return gone.signal
+}
