@@ -1,0 +1,58 @@
+/**
+ * Breaks the code on purpose, one fault at a time in a copy, and runs the tests that name it: each must turn red.
+ *
+ *     pnpm -F concurrency-kit broken-copies [pitfall …]
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Break, breaks } from './breaks.ts'
+
+const packageDir = path.resolve(import.meta.dirname, '../..')
+const vitest = path.resolve(packageDir, '../../node_modules/vitest/vitest.mjs')
+const wanted = process.argv.slice(2)
+
+function copyOf(): string {
+  const copy = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-broken-'))
+  const inside = path.join(copy, 'packages/concurrency-kit')
+  mkdirSync(inside, { recursive: true })
+  for (const name of ['src', 'test', 'package.json'])
+    cpSync(path.join(packageDir, name), path.join(inside, name), { recursive: true })
+  cpSync(path.resolve(packageDir, '../../vitest.config.ts'), path.join(copy, 'vitest.config.ts'))
+  symlinkSync(path.resolve(packageDir, '../../node_modules'), path.join(copy, 'node_modules'))
+  symlinkSync(path.join(packageDir, 'node_modules'), path.join(inside, 'node_modules'))
+  return copy
+}
+
+function run(copy: string, { pitfall, tests }: Break): { ran: number; failed: number } {
+  const report = path.join(copy, 'report.json')
+  const names = `${pitfall}(?![0-9])`
+  const args = [vitest, 'run', '--root', copy, '--reporter', 'json', '--outputFile', report, '-t', names]
+  spawnSync(process.execPath, [...args, `packages/concurrency-kit/${tests}`], { cwd: copy, timeout: 120_000 })
+  const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+  rmSync(report)
+  return { ran: numPassedTests + numFailedTests, failed: numFailedTests }
+}
+
+const copy = copyOf()
+let unseen = 0
+try {
+  for (const broken of breaks.filter(({ pitfall }) => wanted.length === 0 || wanted.includes(pitfall))) {
+    const file = path.join(copy, 'packages/concurrency-kit', broken.file)
+    const intact = readFileSync(file, 'utf8')
+    if (!intact.includes(broken.find)) throw new Error(`${broken.file} has no such text to break: ${broken.find}`)
+    writeFileSync(
+      file,
+      intact.replaceAll(broken.find, () => broken.replace),
+    )
+    const { ran, failed } = run(copy, broken)
+    writeFileSync(file, intact)
+    if (failed === 0) unseen += 1
+    const verdict = failed > 0 ? 'red' : 'NOT SEEN'
+    process.stdout.write(`${broken.pitfall.padEnd(5)} ${verdict.padEnd(9)} ${failed} of ${ran} tests  ${broken.what}\n`)
+  }
+} finally {
+  rmSync(copy, { recursive: true })
+}
+process.exitCode = unseen === 0 ? 0 : 1
