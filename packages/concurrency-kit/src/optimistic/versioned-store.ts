@@ -10,14 +10,14 @@ export interface ReadRequest<Id> {
   readonly id: Id
   /** Lock the row until the transaction ends, where the store can; only asked of a store inside a transaction. */
   readonly lock: boolean
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 export interface CompareAndSetRequest<Id, Value, Version> {
   readonly id: Id
   readonly expectedVersion: Version
   readonly value: Value
-  readonly signal?: Signal
+  readonly signal?: Signal | undefined
 }
 
 export type CompareAndSetResult<Value, Version> =
@@ -46,7 +46,7 @@ export interface VersionedStore<Id, Value, Version = number> {
    * answers `undefined` for no change. Resolves to `undefined` where there is no row.
    */
   updateLocked?(
-    request: { readonly id: Id; readonly signal?: Signal },
+    request: { readonly id: Id; readonly signal?: Signal | undefined },
     change: (current: Versioned<Value, Version>) => { readonly value: Value } | undefined,
   ): Promise<Versioned<Value, Version> | undefined>
 }

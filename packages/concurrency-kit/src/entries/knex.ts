@@ -1,0 +1,10 @@
+export type { RecordColumns, RecordTableOptions } from '../idempotency/record-table.ts'
+export { type KnexIdempotencyStoreOptions, knexIdempotencyStore } from '../idempotency/stores/knex.ts'
+export {
+  type KnexLeasedIdempotencyStoreOptions,
+  knexLeasedIdempotencyStore,
+} from '../idempotency/stores/knex-leased.ts'
+export { createTables, type Tables, tableStatements } from '../knex/create-tables.ts'
+export type { KnexClient, KnexStatements, KnexTransaction, TransactionOf } from '../knex/knex-client.ts'
+export { type KnexLockStoreOptions, knexLockStore } from '../lock/stores/knex.ts'
+export { type KnexVersionedStoreOptions, knexVersionedStore } from '../optimistic/stores/knex.ts'

@@ -1,0 +1,60 @@
+import { checkClient, type KnexClient, quoted } from './knex-client.ts'
+import { whileBusy } from './sqlite.ts'
+
+/** Which tables to make: `true` for the store's default name, or a name. */
+export interface Tables {
+  /** For `knexIdempotencyStore`. @defaultValue false */
+  readonly idempotency?: boolean | string
+  /** For `knexLeasedIdempotencyStore`; in another file than the transactional records. @defaultValue false */
+  readonly leasedIdempotency?: boolean | string
+  /** For `knexLockStore`; in another file than the transactional records. @defaultValue false */
+  readonly locks?: boolean | string
+}
+
+/**
+ * Makes the tables that are missing, and leaves those that are there: safe to run at every start, by several processes.
+ *
+ * For migrations of your own, `tableStatements` gives the same statements as text.
+ */
+export async function createTables(knex: KnexClient, tables: Tables): Promise<void> {
+  checkClient(knex)
+  for (const statement of tableStatements(tables))
+    await whileBusy(async () => knex.raw(statement, []), AbortSignal.timeout(10_000))
+}
+
+/** The statements of {@link createTables}, in order. */
+export function tableStatements({ idempotency = false, leasedIdempotency = false, locks = false }: Tables): string[] {
+  return [
+    ...(idempotency === false ? [] : recordTable('idempotency', nameOf(idempotency, 'idempotency_records'), '')),
+    ...(leasedIdempotency === false
+      ? []
+      : recordTable(
+          'leasedIdempotency',
+          nameOf(leasedIdempotency, 'leased_idempotency_records'),
+          'owner TEXT NOT NULL, attempt INTEGER NOT NULL, lease_ends_at_ms INTEGER NOT NULL, ',
+        )),
+    ...(locks === false ? [] : lockTables(nameOf(locks, 'locks'))),
+  ]
+}
+
+function nameOf(table: true | string, preset: string): string {
+  return table === true ? preset : table
+}
+
+function recordTable(option: string, table: string, own: string): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoted(option, table)} (
+  scope TEXT NOT NULL DEFAULT '', idempotency_key TEXT NOT NULL, fingerprint TEXT NOT NULL, status TEXT NOT NULL,
+  outcome TEXT, result TEXT, created_at TEXT NOT NULL, expires_at TEXT NOT NULL, ${own}UNIQUE (scope, idempotency_key))`,
+    `CREATE INDEX IF NOT EXISTS ${quoted(option, `${table}_expires_at`)} ON ${quoted(option, table)} (expires_at)`,
+  ]
+}
+
+function lockTables(table: string): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoted('locks', table)} (
+  key TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at_ms INTEGER NOT NULL) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${quoted('locks', `${table}_tokens`)} (
+  id INTEGER PRIMARY KEY CHECK (id = 1), next_token INTEGER NOT NULL)`,
+  ]
+}

@@ -1,0 +1,39 @@
+import type { Signal } from '../abort.ts'
+import { backOff } from '../time/backoff.ts'
+import { type Environment, systemEnvironment } from '../time/clock.ts'
+import { isBusy } from './knex-client.ts'
+
+/** The database's clock in ms since the Unix epoch. */
+export const NOW_MS = `CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`
+
+/** The database's clock as text that sorts as it reads, such as `2026-11-26 22:00:00.123`, in UTC. */
+export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now')`
+
+/** {@link NOW_TEXT} that many ms from now; takes {@link secondsFromNow} as its binding. */
+export const LATER_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now', ?)`
+
+export function secondsFromNow(ms: number): string {
+  return `+${(ms / 1000).toFixed(3)} seconds`
+}
+
+const BUSY = { baseMs: 1, capMs: 20 }
+
+/**
+ * Repeats a command that found the file being written by another process, until `signal` aborts.
+ *
+ * SQLite's own busy time-out would stop the event loop meanwhile.
+ */
+export async function whileBusy<Result>(
+  command: () => Promise<Result>,
+  signal: Signal | undefined,
+  environment: Environment = systemEnvironment,
+): Promise<Result> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await command()
+    } catch (error) {
+      if (!isBusy(error) || signal?.aborted) throw error
+      await backOff(BUSY, tried, environment, signal)
+    }
+  }
+}

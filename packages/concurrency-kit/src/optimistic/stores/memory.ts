@@ -1,0 +1,97 @@
+import type { Environment } from '../../time/clock.ts'
+import { deepFreeze } from '../deep-freeze.ts'
+import type {
+  CompareAndSetRequest,
+  CompareAndSetResult,
+  ReadRequest,
+  Versioned,
+  VersionedStore,
+} from '../versioned-store.ts'
+
+export interface MemoryVersionedStoreOptions<Id, Value> {
+  /** Rows to begin with, at version 1. @defaultValue none */
+  readonly rows?: Iterable<readonly [Id, Value]>
+  readonly environment?: Environment
+}
+
+/** A versioned store that also makes and deletes its rows. */
+export interface MemoryVersionedStore<Id, Value> extends VersionedStore<Id, Value> {
+  /** False, and nothing done, where the row exists. */
+  insert(id: Id, value: Value): boolean
+  /** False where there was no such row. */
+  delete(id: Id): boolean
+  readonly size: number
+}
+
+/**
+ * Versioned rows within one process: frozen copies by id, each with a version that counts from 1.
+ *
+ * A row that is deleted and inserted again goes on counting, so that an old version never matches the new row.
+ *
+ * @example
+ * const accounts = memoryVersionedStore<number, Account>({ rows: [[1, { balance: 0 }]] })
+ */
+export function memoryVersionedStore<Id, Value extends object>(
+  options: MemoryVersionedStoreOptions<Id, Value> = {},
+): MemoryVersionedStore<Id, Value> {
+  return new MemoryRows(options)
+}
+
+class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, Value> {
+  readonly name = 'memory'
+  readonly transactional = false
+  declare readonly environment?: Environment
+  readonly #rows = new Map<Id, Versioned<Value, number>>()
+  /** Where the count of a row that is inserted after a deletion begins. */
+  #lastDeleted = 0
+
+  constructor({ rows = [], environment }: MemoryVersionedStoreOptions<Id, Value>) {
+    if (environment !== undefined) this.environment = environment
+    for (const [id, value] of rows) this.insert(id, value)
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  insert(id: Id, value: Value): boolean {
+    if (this.#rows.has(id)) return false
+    this.#rows.set(id, { value: frozenCopy(value), version: this.#lastDeleted + 1 })
+    return true
+  }
+
+  delete(id: Id): boolean {
+    this.#lastDeleted = Math.max(this.#lastDeleted, this.#rows.get(id)?.version ?? 0)
+    return this.#rows.delete(id)
+  }
+
+  async read({ id }: ReadRequest<Id>): Promise<Versioned<Value, number> | undefined> {
+    return this.#rows.get(id)
+  }
+
+  async compareAndSet(request: CompareAndSetRequest<Id, Value, number>): Promise<CompareAndSetResult<Value, number>> {
+    const { id, expectedVersion, value } = request
+    if (this.#rows.get(id)?.version !== expectedVersion) return { stored: false }
+    return { stored: true, ...this.#store(id, value, expectedVersion + 1) }
+  }
+
+  async updateLocked(
+    { id }: { readonly id: Id },
+    change: (current: Versioned<Value, number>) => { readonly value: Value } | undefined,
+  ): Promise<Versioned<Value, number> | undefined> {
+    const current = this.#rows.get(id)
+    if (current === undefined) return undefined
+    const next = change(current)
+    return next === undefined ? current : this.#store(id, next.value, current.version + 1)
+  }
+
+  #store(id: Id, value: Value, version: number): Versioned<Value, number> {
+    const row = { value: frozenCopy(value), version }
+    this.#rows.set(id, row)
+    return row
+  }
+}
+
+function frozenCopy<Value>(value: Value): Value {
+  return deepFreeze(structuredClone(value))
+}
