@@ -9,6 +9,9 @@ export const NOW_MS = `CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`
 /** The database's clock as text that sorts as it reads, such as `2026-11-26 22:00:00.123`, in UTC. */
 export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now')`
 
+/** A binding that is to be an integer: better-sqlite3 binds every number as a floating-point one. */
+export const INTEGER = 'CAST(? AS INTEGER)'
+
 /** {@link NOW_TEXT} that many ms from now; takes {@link secondsFromNow} as its binding. */
 export const LATER_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now', ?)`
 

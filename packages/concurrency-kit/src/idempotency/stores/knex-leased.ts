@@ -1,6 +1,6 @@
 import { asStoreError, checkClient, type KnexClient, rowsOf } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import { LATER_TEXT, NOW_MS, NOW_TEXT, secondsFromNow, whileBusy } from '../../knex/sqlite.ts'
+import { INTEGER, LATER_TEXT, NOW_MS, NOW_TEXT, secondsFromNow, whileBusy } from '../../knex/sqlite.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
   ClaimRequest,
@@ -63,7 +63,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
     const { table, columns, words } = this.#records.table
     const own = {
       columns: ['owner', 'attempt', 'lease_ends_at_ms'],
-      values: ['?', '1', `${NOW_MS} + ?`],
+      values: ['?', '1', `${NOW_MS} + ${INTEGER}`],
       bindings: [owner, leaseMs],
     }
     const conflict = {
@@ -97,7 +97,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
 
   renew(request: OwnedRequest & { readonly leaseMs: number }): Promise<boolean> {
     const { columns } = this.#records.table
-    const set = `lease_ends_at_ms = ${NOW_MS} + ?, ${columns.expiresAt} = max(${columns.expiresAt}, ${LATER_TEXT})`
+    const set = `lease_ends_at_ms = ${NOW_MS} + ${INTEGER}, ${columns.expiresAt} = max(${columns.expiresAt}, ${LATER_TEXT})`
     return this.#ifOwned('renew', request, `UPDATE ${this.#records.table.table} SET ${set}`, [
       request.leaseMs,
       secondsFromNow(request.leaseMs),

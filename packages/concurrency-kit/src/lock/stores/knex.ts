@@ -1,7 +1,7 @@
 import type { Signal } from '../../abort.ts'
 import { asStoreError, checkClient, type KnexClient, quoted, rowsOf } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import { NOW_MS, whileBusy } from '../../knex/sqlite.ts'
+import { INTEGER, NOW_MS, whileBusy } from '../../knex/sqlite.ts'
 import { begin } from '../../knex/transaction.ts'
 import type { Environment } from '../../time/clock.ts'
 import { endLeases } from '../lock-engine.ts'
@@ -107,15 +107,15 @@ function statements(table: string) {
   const locks = quoted('table', table)
   const counter = quoted('table', `${table}_tokens`)
   return {
-    grant: `INSERT INTO ${locks} (key, holder, ends_at_ms) VALUES (?, ?, ${NOW_MS} + ?)
+    grant: `INSERT INTO ${locks} (key, holder, ends_at_ms) VALUES (?, ?, ${NOW_MS} + ${INTEGER})
       ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, ends_at_ms = excluded.ends_at_ms
       WHERE ${locks}.holder = excluded.holder OR ${locks}.ends_at_ms <= ${NOW_MS} RETURNING 1`,
     left: `SELECT ends_at_ms - ${NOW_MS} AS left_ms FROM ${locks} WHERE key = ?`,
     // As text: a driver reads integers past 2^53 inexactly. A counter that was lost starts again at the microseconds.
-    reserve: `INSERT INTO ${counter} (id, next_token) VALUES (1, ${NOW_MS} * 1000 + ?)
-      ON CONFLICT (id) DO UPDATE SET next_token = max(next_token, ${NOW_MS} * 1000) + ?
-      RETURNING CAST(next_token - ? AS TEXT) AS first_token`,
-    extend: `UPDATE ${locks} SET ends_at_ms = ${NOW_MS} + ? WHERE key = ? AND holder = ? AND ends_at_ms > ${NOW_MS} RETURNING 1`,
+    reserve: `INSERT INTO ${counter} (id, next_token) VALUES (1, ${NOW_MS} * 1000 + ${INTEGER})
+      ON CONFLICT (id) DO UPDATE SET next_token = max(next_token, ${NOW_MS} * 1000) + ${INTEGER}
+      RETURNING CAST(next_token - ${INTEGER} AS TEXT) AS first_token`,
+    extend: `UPDATE ${locks} SET ends_at_ms = ${NOW_MS} + ${INTEGER} WHERE key = ? AND holder = ? AND ends_at_ms > ${NOW_MS} RETURNING 1`,
     release: `DELETE FROM ${locks} WHERE key = ? AND holder = ? RETURNING 1`,
   }
 }
