@@ -115,7 +115,7 @@ export class VersionConflictError extends ConcurrencyKitError {
   override readonly code = 'VERSION_CONFLICT'
   readonly id: unknown
   readonly expectedVersion: unknown
-  /** The version found after the last attempt; `undefined` where the row had gone. */
+  /** The version found after the last attempt. */
   readonly actualVersion: unknown
   readonly attempts: number
   constructor(id: unknown, expectedVersion: unknown, actualVersion: unknown, attempts: number) {

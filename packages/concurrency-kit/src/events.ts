@@ -68,6 +68,8 @@ export const events = {
   optimistic: {
     /** A compare-and-set found another version than was read. */
     conflict: channel<OptimisticEvent & { expectedVersion: unknown; attempt: number }>('optimistic:conflict'),
+    /** An attempt failed for a reason that passes, such as a busy database, and is repeated. */
+    retried: channel<OptimisticEvent & { attempt: number; cause: unknown }>('optimistic:retried'),
     /** The row was stored. `locked`: under its row lock, after conflicts. */
     updated: channel<OptimisticEvent & { version: unknown; attempts: number; locked: boolean }>('optimistic:updated'),
     /** The call rejected. */

@@ -24,16 +24,13 @@ export type { LockOptions } from './lock/lock-options.ts'
 export type * from './lock/lock-store.ts'
 export { type MemoryLockStoreOptions, memoryLockStore } from './lock/stores/memory.ts'
 export { type DistributedLockOptions, withDistributedLock } from './lock/with-distributed-lock.ts'
-export {
-  type Change,
-  type ChangeContext,
-  type OptimisticUpdateOptions,
-  optimisticUpdate,
-} from './optimistic/optimistic-update.ts'
+export { type OptimisticUpdateOptions, optimisticUpdate } from './optimistic/optimistic-update.ts'
 export {
   type MemoryVersionedStore,
   type MemoryVersionedStoreOptions,
   memoryVersionedStore,
 } from './optimistic/stores/memory.ts'
+export type { Change, ChangeContext } from './optimistic/update-run.ts'
 export type * from './optimistic/versioned-store.ts'
+export type { Backoff } from './time/backoff.ts'
 export type { Clock, Environment, TimerHandle } from './time/clock.ts'
