@@ -6,6 +6,7 @@ export default defineConfig({
   target: 'node22',
   splitting: true,
   clean: true,
+  removeNodeProtocol: false,
   // `await using` needs the symbol's typing also where `lib` is older.
   dts: { banner: '/// <reference lib="esnext.disposable" />' },
 })
