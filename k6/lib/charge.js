@@ -10,6 +10,7 @@ const optimisticLockConflicts = new Counter('optimistic_lock_conflicts')
 
 const VERSION_CONFLICT = 'COMMON005'
 const MOST_REPEATS = 8
+const LONGEST_PAUSE_SECONDS = 2
 
 /** Every one of them fails when nothing was charged, too: a rate without a sample would pass. */
 export const thresholds = {
@@ -37,7 +38,7 @@ export function chargeAtOnce(command, copies) {
 function settle(response, command) {
   let body = record(response, command)
   for (let repeat = 1; isOpen(response) && repeat <= MOST_REPEATS; repeat++) {
-    sleep(Math.random() * 0.1 * 2 ** repeat)
+    sleep(Math.random() * Math.min(0.1 * 2 ** repeat, LONGEST_PAUSE_SECONDS))
     response = post(command)
     body = record(response, command)
   }

@@ -1,4 +1,5 @@
-import { optimisticUpdate, type Signal } from 'concurrency-kit'
+import { optimisticUpdate } from 'concurrency-kit'
+import { credit } from './accounts.ts'
 import type { Wiring } from './wiring.ts'
 
 export interface ChargeCommand {
@@ -16,22 +17,33 @@ export interface Receipt {
   readonly chargedAt: string
 }
 
-export type ChargeBalance = (command: ChargeCommand, signal: Signal) => Promise<Receipt>
+export type ChargeBalance = (command: ChargeCommand, signal: AbortSignal) => Promise<Receipt>
 
 /** The lock outside, the commit inside: whoever gets the lock next reads what this charge wrote. */
 export function chargeBalance({ guards, locks, records, accounts, limits, log }: Wiring): ChargeBalance {
   const { findReplay, withDistributedLock, withIdempotency } = guards
-  return async ({ userId, amount, idempotencyKey }, signal) => {
-    log.info(`Charging balance for userId: ${userId}, amount: ${amount}, idempotencyKey: ${idempotencyKey}`)
-    const idempotency = { store: records, key: idempotencyKey, payload: { userId, amount } }
+  const { lockTtlMs: ttlMs, lockWaitMs, keyWaitMs, recordRetentionMs: retentionMs } = limits
+  return async ({ userId, amount, idempotencyKey: key }, signal) => {
+    log.info(`Charging balance for userId: ${userId}, amount: ${amount}, idempotencyKey: ${key}`)
+    const idempotency = { store: records, key, payload: { userId, amount }, waitMs: keyWaitMs, retentionMs }
     const replay = await findReplay(idempotency)
     if (replay.found) return replay.result
     // A lease lost on the way is no reason to fail a charge that the record and the version have decided.
-    return withDistributedLock({ store: locks, key: `balance:user:${userId}`, signal, whenLost: 'return' }, () =>
+    const lock = {
+      store: locks,
+      key: `balance:user:${userId}`,
+      ttlMs,
+      waitMs: lockWaitMs,
+      signal,
+      whenLost: 'return',
+    } as const
+    const receipt = await withDistributedLock(lock, () =>
       withIdempotency(idempotency, async ({ transaction }) => {
         const account = await optimisticUpdate({ store: accounts.within(transaction), id: userId }, credit(amount))
         return { userId, balance: account.balance, chargedAmount: amount, chargedAt: new Date().toISOString() }
       }),
     )
+    log.info(`Charge completed successfully. idempotencyKey: ${key}`)
+    return receipt
   }
 }

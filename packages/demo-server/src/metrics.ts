@@ -1,5 +1,5 @@
 import { type EventChannel, events } from 'concurrency-kit'
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Problem } from './http/problems.ts'
 
 /** From tenths of a millisecond to beyond the lock's longest wait, in seconds. */
@@ -8,7 +8,8 @@ const durationBuckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
-  charged(): void
+  /** Runs a charge, counting it while it runs and when it has succeeded. */
+  watchCharge<Result>(charge: () => Promise<Result>): Promise<Result>
   refused(problem: Problem): void
   /** Ends the subscriptions: the kit's channels belong to the whole process. */
   close(): void
@@ -43,6 +44,11 @@ export function openMetrics(): Metrics {
   )
   const conflicts = counter('concurrency_kit_optimistic_conflicts_total', 'Compare-and-sets that met a newer version')
   const charges = counter('demo_charges_total', 'Charges that were answered with 200, replays included')
+  const running = new Gauge({
+    name: 'demo_charges_running',
+    help: 'Charges that are being worked on or wait',
+    registers,
+  })
   const errors = new Counter({
     name: 'demo_errors_total',
     help: 'Answers that were no success, by code',
@@ -73,7 +79,16 @@ export function openMetrics(): Metrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    charged: () => charges.inc(),
+    watchCharge: async (charge) => {
+      running.inc()
+      try {
+        const result = await charge()
+        charges.inc()
+        return result
+      } finally {
+        running.dec()
+      }
+    },
     refused: ({ code, status }) => errors.inc({ code, status }),
     close: () => {
       for (const end of ends) end()

@@ -24,7 +24,7 @@ function problemOfGuard(error: unknown): Problem | undefined {
   if (isRowNotFoundError(error)) return problems.userUnknown
   // Whatever became of the charge: the same key, sent again, is charged once.
   if (isStoreError(error) || isTransactionRetriesError(error) || isAmbiguousOutcomeError(error)) {
-    return problems.unavailable
+    return problemOfCode(error.cause) ?? problems.unavailable
   }
   return undefined
 }
@@ -37,12 +37,16 @@ const problemsByCode: Readonly<Record<string, Problem>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: problems.bodyLengthWrong,
 }
 
+/** The database or its disk is at fault, not the statement. @see https://sqlite.org/rescode.html */
+const unreachable = /^SQLITE_(BUSY|LOCKED|CANTOPEN|FULL|IOERR|READONLY|CORRUPT|NOTADB|NOMEM|PROTOCOL)/
+
 /** By the codes of Fastify, better-sqlite3 and Node.js. */
 function problemOfCode(error: unknown): Problem | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (code in problemsByCode) return problemsByCode[code]
-  if (code.startsWith('SQLITE_') || error.name === 'KnexTimeoutError') return problems.unavailable
+  if (unreachable.test(code) || error.name === 'KnexTimeoutError') return problems.unavailable
+  if (code.startsWith('SQLITE_')) return problems.unforeseen
   const status = 'statusCode' in error ? Number(error.statusCode) : 500
   return status >= 400 && status < 500 ? problems.requestInvalid : undefined
 }

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Accounts } from '../accounts.ts'
@@ -33,6 +35,8 @@ export function httpServer(options: HttpServerOptions): FastifyInstance {
     return sendProblem(request, reply, problem)
   }
 
+  /** Of each connection, the answer to its latest request. */
+  const latest = new WeakMap<Socket, ServerResponse>()
   const server = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: requestMs,
@@ -40,7 +44,7 @@ export function httpServer(options: HttpServerOptions): FastifyInstance {
     http: { requireHostHeader: false, headersTimeout: requestMs, connectionsCheckingInterval: 1_000 },
     return503OnClosing: false,
     frameworkErrors: refuse,
-    clientErrorHandler: (error, socket) => answerConnectionError(error, socket, metrics.refused),
+    clientErrorHandler: (error, socket) => answerConnectionError(error, socket, latest.get(socket), metrics.refused),
   })
   answerUnsupported(server.server, metrics.refused)
   server.setErrorHandler(refuse)
@@ -51,7 +55,8 @@ export function httpServer(options: HttpServerOptions): FastifyInstance {
     closing = true
     done()
   })
-  server.addHook('onRequest', ({ raw }, _reply, done) => {
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    latest.set(raw.socket, reply.raw)
     if (closing) done(new Refusal(problems.unavailable))
     else if (raw.headers.host === undefined && raw.httpVersion === '1.1') done(new Refusal(problems.hostMissing))
     else done()
@@ -70,9 +75,7 @@ function addBalanceRoutes(server: FastifyInstance, { charge, accounts, metrics }
     async (request, reply) => {
       const { params, body, headers } = request
       const command = chargeCommandOf(params.userId, body, headers['idempotency-key']?.toString())
-      const receipt = await charge(command, goneSignal(reply))
-      metrics.charged()
-      return sendJson(reply, receipt)
+      return sendJson(reply, await metrics.watchCharge(() => charge(command, goneSignal(reply))))
     },
   )
 

@@ -1,0 +1,48 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Database as SqliteConnection } from 'better-sqlite3'
+import createKnex, { type Knex } from 'knex'
+
+export interface Database {
+  /** The one connection that writes: transactions queue for it. */
+  readonly writer: Knex
+  /** Sees what is committed, and never waits for a transaction (write-ahead log). */
+  readonly reader: Knex
+  close(): Promise<void>
+}
+
+/** Opens the SQLite file, and makes it and its folder where they are missing. */
+export async function openDatabase(file: string): Promise<Database> {
+  await mkdir(dirname(file), { recursive: true })
+  const writer = connect(file, ['journal_mode = WAL'])
+  // Opens the file now: it must be in write-ahead mode before the reader comes.
+  await writer.raw('SELECT 1')
+  const reader = connect(file, ['query_only = ON'])
+  return {
+    writer,
+    reader,
+    close: async () => {
+      await reader.destroy()
+      await writer.destroy()
+    },
+  }
+}
+
+function connect(filename: string, pragmas: readonly string[]): Knex {
+  return createKnex({
+    client: 'better-sqlite3',
+    connection: { filename },
+    useNullAsDefault: true,
+    acquireConnectionTimeout: 10_000,
+    pool: {
+      min: 1,
+      max: 1,
+      afterCreate: (connection: SqliteConnection, done: (error: unknown, connection: SqliteConnection) => void) => {
+        // A commit is on the disk before it is answered. Waiting for a lock of SQLite's would stop the event loop:
+        // the kit waits instead.
+        for (const pragma of [...pragmas, 'synchronous = FULL', 'busy_timeout = 0']) connection.pragma(pragma)
+        done(undefined, connection)
+      },
+    },
+  })
+}

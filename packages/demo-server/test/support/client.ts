@@ -1,0 +1,67 @@
+import { connect } from 'node:net'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: what came, to be compared
+  readonly json: any
+}
+
+export async function get(url: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(url + path, init)
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text ? JSON.parse(text) : undefined,
+  }
+}
+
+/** Sends `body` as it is where it is a string. */
+export function charge(
+  url: string,
+  userId: number | string,
+  body: unknown,
+  headers: Record<string, string> = {},
+  signal: AbortSignal | null = null,
+): Promise<Answer> {
+  return get(url, `/api/users/${userId}/balance/charge`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    signal,
+  })
+}
+
+export async function balanceOf(url: string, userId: number): Promise<number> {
+  return (await get(url, `/api/users/${userId}/balance`)).json.balance
+}
+
+/** Sends bytes that no HTTP client would, and resolves to all that comes back until the server hangs up. */
+export function sendRaw(
+  url: string,
+  bytes: string | readonly string[],
+  encoding: BufferEncoding = 'latin1',
+): Promise<Answer> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname)
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', (error) => (chunks.length === 0 ? reject(error) : resolve(answerIn(Buffer.concat(chunks)))))
+    socket.on('close', () => resolve(answerIn(Buffer.concat(chunks))))
+    for (const part of [bytes].flat()) socket.write(part, encoding)
+  })
+}
+
+/** The first answer in what came over a connection. */
+function answerIn(bytes: Buffer): Answer {
+  const [head = '', ...rest] = bytes.toString().split('\r\n\r\n')
+  const [statusLine = '', ...lines] = head.split('\r\n')
+  const headers = new Headers(lines.map((line) => line.split(/:\s*/, 2) as [string, string]))
+  const text = rest.join('\r\n\r\n').slice(0, Number(headers.get('content-length') ?? 0))
+  return { status: Number(statusLine.split(' ')[1]), headers, text, json: text ? JSON.parse(text) : undefined }
+}
