@@ -55,9 +55,10 @@ test('a second signal ends it at once', async () => {
   process.kill(server.pid, 'SIGINT')
   await vi.waitFor(() => expect(server.lines.at(-1)?.msg).toContain('SIGINT'))
   expect(isAlive(server.pid)).toBe(true)
+  const unanswered = expect(held.charges[0]).rejects.toThrow()
   process.kill(server.pid, 'SIGTERM')
   expect(await server.exited).toEqual({ code: null, signal: 'SIGTERM' })
-  await expect(held.charges[0]).rejects.toThrow()
+  await unanswered
   held.release()
 })
 

@@ -62,6 +62,12 @@ export function httpServer(options: HttpServerOptions): FastifyInstance {
     else done()
   })
 
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    // A connection that was busy when the server began to close would be kept alive, and hold it up.
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
+  })
+
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   addBalanceRoutes(server, options)
