@@ -1,6 +1,7 @@
 import { events, traced, traces } from '../events.ts'
 import { functionOption, objectWith, oneOf, wholeNumber } from '../options.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
+import type { Codec } from './codec.ts'
 import { Flights } from './flights.ts'
 import { type CheckedRun, checkRun, type LeasedOptions, type TransactionalOptions } from './idempotency-options.ts'
 import type { JsonCompatible } from './json-value.ts'
@@ -36,22 +37,12 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * const receipt = await withIdempotency({ store, key, payload: order }, ({ transaction }) => place(order, transaction))
  */
 export function withIdempotency<Transaction, Result>(
-  options: TransactionalOptions<Transaction, Result> & { readonly codec: object },
+  options: TransactionalOptions<Transaction, Result> & StorableBy<NoInfer<Result>>,
   handler: (context: TransactionalContext<Transaction>) => Result | PromiseLike<Result>,
 ): Promise<Result>
-export function withIdempotency<Transaction, Result>(
-  options: Omit<TransactionalOptions<Transaction, unknown>, 'codec'>,
-  handler: (
-    context: TransactionalContext<Transaction>,
-  ) => PromiseLike<Result & JsonCompatible<Result>> | (Result & JsonCompatible<Result>),
-): Promise<Result>
 export function withIdempotency<Result>(
-  options: LeasedOptions<Result> & { readonly codec: object },
+  options: LeasedOptions<Result> & StorableBy<NoInfer<Result>>,
   handler: (context: LeasedContext) => Result | PromiseLike<Result>,
-): Promise<Result>
-export function withIdempotency<Result>(
-  options: Omit<LeasedOptions<NoInfer<Result>>, 'codec'>,
-  handler: (context: LeasedContext) => PromiseLike<Result & JsonCompatible<Result>> | (Result & JsonCompatible<Result>),
 ): Promise<Result>
 export async function withIdempotency<Transaction, Result>(
   options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
@@ -68,6 +59,9 @@ export async function withIdempotency<Transaction, Result>(
     () => share(store, run, attempts),
   )
 }
+
+/** A result that JSON does not carry needs a codec. */
+type StorableBy<Result> = [Result] extends [JsonCompatible<Result>] ? unknown : { readonly codec: Codec<Result> }
 
 /** The overloads have paired it with its kind of store. */
 type Handler<Transaction, Result> = (
