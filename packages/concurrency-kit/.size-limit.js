@@ -1,0 +1,9 @@
+export default [
+  {
+    name: 'main entry, minified and gzipped',
+    path: 'dist/index.js',
+    limit: '14 kB',
+    gzip: true,
+    modifyEsbuildConfig: (config) => ({ ...config, platform: 'node' }),
+  },
+]
