@@ -7,29 +7,41 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Break, breaks } from './breaks.ts'
+import type { Break } from './break.ts'
+import { demoServerBreaks } from './breaks/demo-server.ts'
+import { idempotencyBreaks } from './breaks/idempotency.ts'
+import { lockBreaks } from './breaks/lock.ts'
+import { optimisticBreaks } from './breaks/optimistic.ts'
 
-const packageDir = path.resolve(import.meta.dirname, '../..')
-const vitest = path.resolve(packageDir, '../../node_modules/vitest/vitest.mjs')
+const workspace = path.resolve(import.meta.dirname, '../../../..')
+const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
 const wanted = process.argv.slice(2)
+const breaks = [...lockBreaks, ...idempotencyBreaks, ...optimisticBreaks, ...demoServerBreaks]
 
+/** Sources and tests of both packages; what is installed is linked to, so the server in the copy runs on the intact kit. */
 function copyOf(): string {
   const copy = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-broken-'))
-  const inside = path.join(copy, 'packages/concurrency-kit')
-  mkdirSync(inside, { recursive: true })
-  for (const name of ['src', 'test', 'package.json'])
-    cpSync(path.join(packageDir, name), path.join(inside, name), { recursive: true })
-  cpSync(path.resolve(packageDir, '../../vitest.config.ts'), path.join(copy, 'vitest.config.ts'))
-  symlinkSync(path.resolve(packageDir, '../../node_modules'), path.join(copy, 'node_modules'))
-  symlinkSync(path.join(packageDir, 'node_modules'), path.join(inside, 'node_modules'))
+  for (const name of ['concurrency-kit', 'demo-server']) {
+    const from = path.join(workspace, 'packages', name)
+    const to = path.join(copy, 'packages', name)
+    mkdirSync(to, { recursive: true })
+    for (const part of ['src', 'test', 'package.json'])
+      cpSync(path.join(from, part), path.join(to, part), { recursive: true })
+    symlinkSync(path.join(from, 'node_modules'), path.join(to, 'node_modules'))
+  }
+  cpSync(path.join(workspace, 'vitest.config.ts'), path.join(copy, 'vitest.config.ts'))
+  symlinkSync(path.join(workspace, 'node_modules'), path.join(copy, 'node_modules'))
   return copy
 }
 
-function run(copy: string, { pitfall, tests }: Break): { ran: number; failed: number } {
+function run(
+  copy: string,
+  { pitfall, tests, package: name = 'concurrency-kit' }: Break,
+): { ran: number; failed: number } {
   const report = path.join(copy, 'report.json')
   const names = `${pitfall}(?![0-9])`
   const args = [vitest, 'run', '--root', copy, '--reporter', 'json', '--outputFile', report, '-t', names]
-  spawnSync(process.execPath, [...args, `packages/concurrency-kit/${tests}`], { cwd: copy, timeout: 120_000 })
+  spawnSync(process.execPath, [...args, `packages/${name}/${tests}`], { cwd: copy, timeout: 120_000 })
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
   rmSync(report)
   return { ran: numPassedTests + numFailedTests, failed: numFailedTests }
@@ -39,7 +51,7 @@ const copy = copyOf()
 let unseen = 0
 try {
   for (const broken of breaks.filter(({ pitfall }) => wanted.length === 0 || wanted.includes(pitfall))) {
-    const file = path.join(copy, 'packages/concurrency-kit', broken.file)
+    const file = path.join(copy, 'packages', broken.package ?? 'concurrency-kit', broken.file)
     const intact = readFileSync(file, 'utf8')
     if (!intact.includes(broken.find)) throw new Error(`${broken.file} has no such text to break: ${broken.find}`)
     writeFileSync(

@@ -1,21 +1,11 @@
-/** One fault to put into the code. */
-export interface Break {
-  /** The number in `shared/pitfalls.md`, and in the names of the tests that must see it. */
-  readonly pitfall: string
-  readonly what: string
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-  /** The test file that must turn red. */
-  readonly tests: string
-}
+import type { Break } from '../break.ts'
 
 const losing = 'test/lock/losing.test.ts'
 const queue = 'test/lock/queue.test.ts'
 const section = 'test/lock/section.test.ts'
 const errors = 'test/errors.test.ts'
 
-export const breaks: readonly Break[] = [
+export const lockBreaks: readonly Break[] = [
   {
     pitfall: 'L2',
     what: 'a grant that comes after its own deadline counts',
