@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Database as SqliteConnection } from 'better-sqlite3'
+import type { Database as SqliteConnection, Statement } from 'better-sqlite3'
 import createKnex, { type Knex } from 'knex'
 
 export interface Database {
@@ -41,8 +41,21 @@ function connect(filename: string, pragmas: readonly string[]): Knex {
         // A commit is on the disk before it is answered. Waiting for a lock of SQLite's would stop the event loop:
         // the kit waits instead.
         for (const pragma of [...pragmas, 'synchronous = FULL', 'busy_timeout = 0']) connection.pragma(pragma)
+        keepStatements(connection)
         done(undefined, connection)
       },
     },
   })
+}
+
+/** Knex prepares a statement each time that it sends it, which costs more than to run it; this server has but a few. */
+function keepStatements(connection: SqliteConnection): void {
+  const kept = new Map<string, Statement>()
+  const prepare = connection.prepare.bind(connection)
+  const preparedOnce = (sql: string): Statement => {
+    const statement = kept.get(sql) ?? prepare(sql)
+    kept.set(sql, statement)
+    return statement
+  }
+  Object.assign(connection, { prepare: preparedOnce })
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { StoreError } from '../errors.ts'
 import { isBusy, type KnexClient, type KnexTransaction } from './knex-client.ts'
 
@@ -16,6 +17,9 @@ export async function begin<Transaction extends KnexTransaction>(
   knex: KnexClient<Transaction>,
 ): Promise<OwnedTransaction<Transaction>> {
   const transaction = await knex.transactionProvider()()
+  // better-sqlite3 answers synchronously: without this turn of the event loop, a row of transactions would let no other
+  // request in, and no timer or new connection either.
+  await setImmediate()
   const end = { commit: transaction.commit, rollback: transaction.rollback }
   // Knex reports a failed COMMIT here alone; without a listener it would be an unhandled rejection.
   const executed = transaction.executionPromise

@@ -27,16 +27,17 @@ export interface LoadResult {
 
 type Summary = { metrics: Record<string, Record<string, number>> }
 
-/** Runs a script of `k6/` with its options, and shows k6's progress on this terminal where it has one. */
+/** Runs a script of `k6/` with its options (`-e`) and k6's own flags; `onProgress` gets each line that k6 prints. */
 export async function runK6(
   { command, args }: K6,
   script: string,
   options: Readonly<Record<string, string | number>>,
   onProgress: (line: string) => void = () => {},
+  flags: readonly string[] = [],
 ): Promise<LoadResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-k6-'))
   const summaryFile = path.join(folder, 'summary.json')
-  const settings = Object.entries({ ...options, PRINT_ACKNOWLEDGED: 'true' }).flatMap(([name, value]) => [
+  const settings = Object.entries({ PRINT_ACKNOWLEDGED: 'true', ...options }).flatMap(([name, value]) => [
     '-e',
     `${name}=${value}`,
   ])
@@ -51,6 +52,7 @@ export async function runK6(
       '--log-format',
       'raw',
       ...settings,
+      ...flags,
       scriptFile(script),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
