@@ -1,0 +1,7 @@
+/** `npx -y pnpm@10 -F concurrency-kit bench [rounds]`: ratios in one run, paired rounds, medians. */
+import { eventsWithoutSubscribers } from './events.ts'
+import { memoryLock } from './memory-lock.ts'
+
+const rounds = Number(process.argv[2] ?? 7)
+await memoryLock(rounds)
+await eventsWithoutSubscribers(rounds)
