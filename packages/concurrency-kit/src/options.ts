@@ -1,5 +1,5 @@
 /** The longest delay that a Node.js timer takes, about 24.8 days: the upper bound of every option in ms. */
-export const MAX_MS = 2_147_483_647
+const MAX_MS = 2_147_483_647
 
 /** @throws TypeError or RangeError that names the option and what came. */
 export function wholeNumber(name: string, value: unknown, min: number, max: number = MAX_MS): number {

@@ -12,7 +12,7 @@ export interface Account {
   readonly balance: number
 }
 
-export type AccountStore = VersionedStore<number, Account>
+type AccountStore = VersionedStore<number, Account>
 
 export interface Accounts {
   /** The accounts as part of `transaction`; without one, each statement by itself. */

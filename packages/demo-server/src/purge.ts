@@ -30,7 +30,7 @@ export function purgeRegularly(store: PurgeableStore, report: (outcome: number |
 }
 
 /** Small transactions, and a turn of the event loop for the requests between them. */
-export async function purgeAll(store: PurgeableStore, stopped = () => false): Promise<number> {
+async function purgeAll(store: PurgeableStore, stopped = () => false): Promise<number> {
   let deleted = 0
   let batch = BATCH
   while (batch === BATCH && !stopped()) {

@@ -25,7 +25,7 @@ interface Locking {
 }
 
 /** The guards as the charge uses them: the kit's own, or what a switch puts in their place. */
-export interface Guards {
+interface Guards {
   findReplay(options: Idempotency): Promise<{ found: true; result: Receipt } | { found: false }>
   withDistributedLock(options: Locking, section: () => Promise<Receipt>): Promise<Receipt>
   withIdempotency(

@@ -18,7 +18,7 @@ export interface Environment {
   readonly random: () => number
 }
 
-export const systemClock: Clock = {
+const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   setTimer: (callback, delayMs) => setTimeout(callback, delayMs),

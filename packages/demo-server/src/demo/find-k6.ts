@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -71,7 +72,10 @@ function inContainer(env: Places['env']): K6 | undefined {
     return undefined
   const image = `grafana/k6:${K6_VERSION.slice(1)}`
   if (spawnSync(docker, ['pull', '-q', image], { stdio: 'ignore', timeout: 300_000 }).status !== 0) return undefined
-  return { command: docker, args: ['run', '--rm', '-i', '--network=host', '-v', `${root}:${root}:ro`, image] }
+  // The scripts are read from the checkout, and the summary is written where this process finds it, as its own user.
+  const folders = ['-v', `${root}:${root}:ro`, '-v', `${tmpdir()}:${tmpdir()}`]
+  const user = ['--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`]
+  return { command: docker, args: ['run', '--rm', '-i', '--network=host', ...user, ...folders, image] }
 }
 
 function onPath(name: string, env: Places['env']): string | undefined {

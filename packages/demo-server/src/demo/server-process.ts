@@ -77,7 +77,7 @@ async function ready(url: string, exited: Promise<unknown[]>): Promise<void> {
   throw new Error(`The server was not ready within ${READY_MS} ms`)
 }
 
-export function counterIn(metrics: string, name: string): number {
+function counterIn(metrics: string, name: string): number {
   const samples = metrics.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
   if (samples.length === 0) throw new Error(`/metrics has no ${name}`)
   return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
