@@ -2,19 +2,8 @@ import Database from 'better-sqlite3'
 import pino from 'pino'
 import { expect, test, vi } from 'vitest'
 import { balanceOf, charge, get } from './support/client.ts'
+import { occupy } from './support/database.ts'
 import { startTestServer } from './support/in-process.ts'
-
-/** Takes SQLite's write lock as another process would, so that charges cannot commit. */
-function occupy(file: string): { free(): void } {
-  const database = new Database(file)
-  database.exec('BEGIN IMMEDIATE')
-  return {
-    free: () => {
-      database.exec('ROLLBACK')
-      database.close()
-    },
-  }
-}
 
 async function metric(url: string, name: string): Promise<number> {
   const line = (await get(url, '/metrics')).text.split('\n').find((candidate) => candidate.startsWith(`${name} `))
@@ -69,6 +58,7 @@ test('a lock not had in time: 409 with Retry-After; C6: other users are not held
     message: '다른 동일 요청이 처리 중입니다. 잠시 후 다시 시도해주세요',
   })
   const other = charge(server.url, 2, { amount: 1, idempotencyKey: 'other' })
+  await vi.waitFor(async () => expect(await metric(server.url, 'concurrency_kit_lock_wait_seconds_count')).toBe(2))
   occupied.free()
   expect((await holder).status).toBe(200)
   expect((await other).status).toBe(200)

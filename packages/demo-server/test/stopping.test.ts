@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import Database from 'better-sqlite3'
 import { afterAll, expect, test, vi } from 'vitest'
 import { isAlive, spawnServer, startServerProcess } from './support/child.ts'
 import { charge, get } from './support/client.ts'
+import { occupy } from './support/database.ts'
 import { temporaryFolder } from './support/in-process.ts'
 
 const folder = temporaryFolder()
@@ -15,17 +15,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Charges that have begun, or wait for their lock, as long as this holds SQLite's write lock. */
 async function holdUp(url: string, file: string, count: number) {
-  const database = new Database(file)
-  database.exec('BEGIN IMMEDIATE')
+  const occupied = occupy(file)
   const charges = Array.from({ length: count }, (_, i) => charge(url, 1, { amount: 1, idempotencyKey: `held-${i}` }))
   await vi.waitFor(async () => expect((await get(url, '/metrics')).text).toContain(`demo_charges_running ${count}`))
-  return {
-    charges,
-    release: () => {
-      database.exec('ROLLBACK')
-      database.close()
-    },
-  }
+  return { charges, release: occupied.free }
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
@@ -76,6 +69,19 @@ test('1000 idle connections do not hold it up', async () => {
   expect(await server.exited).toEqual({ code: 0, signal: null })
   expect(performance.now() - startedMs).toBeLessThan(2_000)
   agent.destroy()
+})
+
+test('connections that have sent nothing, or half a request, do not hold it up', async () => {
+  const server = await startServerProcess({ DATABASE_URL: `sqlite:${join(folder, 'silent.db')}` })
+  const { hostname, port } = new URL(server.url)
+  const sockets = [connect(Number(port), hostname), connect(Number(port), hostname)]
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  sockets[1]?.write('POST /api/users/1/balance/charge HTTP/1.1\r\nHost:')
+  await get(server.url, '/health')
+  const startedMs = performance.now()
+  process.kill(server.pid, 'SIGTERM')
+  expect(await server.exited).toEqual({ code: 0, signal: null })
+  expect(performance.now() - startedMs).toBeLessThan(2_000)
 })
 
 test('a setting that is wrong ends it with one line that names the variable', async () => {

@@ -29,6 +29,7 @@ function copyOf(): string {
       cpSync(path.join(from, part), path.join(to, part), { recursive: true })
     symlinkSync(path.join(from, 'node_modules'), path.join(to, 'node_modules'))
   }
+  cpSync(path.join(workspace, 'k6'), path.join(copy, 'k6'), { recursive: true })
   cpSync(path.join(workspace, 'vitest.config.ts'), path.join(copy, 'vitest.config.ts'))
   symlinkSync(path.join(workspace, 'node_modules'), path.join(copy, 'node_modules'))
   return copy

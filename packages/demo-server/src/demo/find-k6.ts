@@ -31,13 +31,21 @@ interface Places {
  */
 export async function findK6(places: Partial<Places> = {}): Promise<K6 | undefined> {
   const { env = process.env, cache = path.join(root, '.cache'), report = console.log } = places
+  return installedK6(env) ?? (await builtWithGo(env, cache, report)) ?? inContainer(env)
+}
+
+/**
+ * The k6 that is there already: of the variable `K6`, or on the PATH.
+ *
+ * @throws Error `K6` names no program.
+ */
+export function installedK6(env: Places['env'] = process.env): K6 | undefined {
   if (env.K6 !== undefined && env.K6 !== '') {
     if (!isProgram(env.K6)) throw new Error(`K6 must be the path of the k6 program, but is ${env.K6}`)
     return { command: env.K6, args: [] }
   }
   const installed = onPath('k6', env)
-  if (installed !== undefined) return { command: installed, args: [] }
-  return (await builtWithGo(env, cache, report)) ?? inContainer(env)
+  return installed === undefined ? undefined : { command: installed, args: [] }
 }
 
 async function builtWithGo(env: Places['env'], cache: string, report: Places['report']): Promise<K6 | undefined> {

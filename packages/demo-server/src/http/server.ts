@@ -10,6 +10,7 @@ import { chargeCommandOf, userIdOf } from './charge-request.ts'
 import { answerConnectionError, answerUnsupported } from './connection-errors.ts'
 import { problemOf } from './problem-of.ts'
 import { problems, Refusal } from './problems.ts'
+import { silentConnections } from './silent-connections.ts'
 
 export interface HttpServerOptions {
   readonly charge: ChargeBalance
@@ -50,9 +51,11 @@ export function httpServer(options: HttpServerOptions): FastifyInstance {
   server.setErrorHandler(refuse)
   server.setNotFoundHandler((request, reply) => refuse(new Refusal(problems.pathUnknown), request, reply))
 
+  const hangUpOnSilent = silentConnections(server.server, latest)
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
+    hangUpOnSilent()
     done()
   })
   server.addHook('onRequest', ({ raw }, reply, done) => {
