@@ -60,8 +60,12 @@ export async function withIdempotency<Transaction, Result>(
   )
 }
 
-/** A result that JSON does not carry needs a codec. */
-type StorableBy<Result> = [Result] extends [JsonCompatible<Result>] ? unknown : { readonly codec: Codec<Result> }
+/** A result that JSON does not carry needs a codec; `unknown`, which it also is while types are inferred, is checked when it runs. */
+type StorableBy<Result> = unknown extends Result
+  ? unknown
+  : [Result] extends [JsonCompatible<Result>]
+    ? unknown
+    : { readonly codec: Codec<Result> }
 
 /** The overloads have paired it with its kind of store. */
 type Handler<Transaction, Result> = (
