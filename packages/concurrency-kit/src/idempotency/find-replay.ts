@@ -27,12 +27,14 @@ const COMMAND_MS = 2_000
  * @throws whatever `finalErrors.decode` gives, where a final error is stored.
  */
 export async function findReplay<Result = unknown>(options: FindReplayOptions<Result>): Promise<Replay<Result>> {
-  const { key, scope, fingerprint, signal } = checkRequest(options)
+  const { key, scope, fingerprint, signal: callers } = checkRequest(options)
   const codec = checkCodec(options.codec)
   const { store, finalErrors } = options
-  signal?.throwIfAborted()
+  callers?.throwIfAborted()
   const { clock } = store.environment ?? systemEnvironment
-  const record = await ask(`find of ${store.name}`, COMMAND_MS, clock, () => store.find({ key, scope }))
+  const record = await ask(`find of ${store.name}`, COMMAND_MS, clock, ({ signal }) =>
+    store.find({ key, scope, signal }),
+  )
   if (record === undefined) return { found: false }
   if (record.fingerprint !== fingerprint) throw new FingerprintMismatchError(key)
   if (events.idempotency.replayed.hasSubscribers) {

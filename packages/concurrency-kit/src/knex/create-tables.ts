@@ -19,7 +19,7 @@ export interface Tables {
 export async function createTables(knex: KnexClient, tables: Tables): Promise<void> {
   checkClient(knex)
   for (const statement of tableStatements(tables))
-    await whileBusy(async () => knex.raw(statement, []), AbortSignal.timeout(10_000))
+    await whileBusy('createTables', async () => knex.raw(statement, []), AbortSignal.timeout(10_000))
 }
 
 /** The statements of {@link createTables}, in order. */

@@ -1,7 +1,7 @@
 import type { Signal } from '../abort.ts'
 import { backOff } from '../time/backoff.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
-import { isBusy } from './knex-client.ts'
+import { asStoreError, isBusy } from './knex-client.ts'
 
 /** The database's clock in ms since the Unix epoch. */
 export const NOW_MS = `CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`
@@ -21,22 +21,29 @@ export function secondsFromNow(ms: number): string {
 
 const BUSY = { baseMs: 1, capMs: 20 }
 
+/** Longest wait for a file that another process writes, in ms, where the caller has no deadline of its own. */
+const BUSY_MS = 2_000
+
 /**
  * Repeats a command that found the file being written by another process, until `signal` aborts.
  *
  * SQLite's own busy time-out would stop the event loop meanwhile.
+ *
+ * @throws StoreError the command failed, or the file was busy all the time. A `TypeError` comes through as it is.
  */
 export async function whileBusy<Result>(
+  what: string,
   command: () => Promise<Result>,
-  signal: Signal | undefined,
+  signal: Signal = AbortSignal.timeout(BUSY_MS),
   environment: Environment = systemEnvironment,
 ): Promise<Result> {
   for (let tried = 1; ; tried += 1) {
     try {
       return await command()
     } catch (error) {
-      if (!isBusy(error) || signal?.aborted) throw error
-      await backOff(BUSY, tried, environment, signal)
+      if (error instanceof TypeError) throw error
+      if (!isBusy(error) || signal.aborted) throw asStoreError(what, error)
+      await backOff(BUSY, tried, environment, signal).catch(() => {})
     }
   }
 }

@@ -57,9 +57,10 @@ export function sendRaw(
   })
 }
 
-/** The first answer in what came over a connection. */
+/** The first answer in what came over a connection; a `100 Continue` before it is none. */
 function answerIn(bytes: Buffer): Answer {
-  const [head = '', ...rest] = bytes.toString().split('\r\n\r\n')
+  const parts = bytes.toString().split('\r\n\r\n')
+  const [head = '', ...rest] = parts[0]?.startsWith('HTTP/1.1 1') ? parts.slice(1) : parts
   const [statusLine = '', ...lines] = head.split('\r\n')
   const headers = new Headers(lines.map((line) => line.split(/:\s*/, 2) as [string, string]))
   const text = rest.join('\r\n\r\n').slice(0, Number(headers.get('content-length') ?? 0))

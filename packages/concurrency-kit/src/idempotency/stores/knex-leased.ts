@@ -1,4 +1,4 @@
-import { asStoreError, checkClient, type KnexClient, rowsOf } from '../../knex/knex-client.ts'
+import { checkClient, type KnexClient, rowsOf } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
 import { INTEGER, LATER_TEXT, NOW_MS, NOW_TEXT, secondsFromNow, whileBusy } from '../../knex/sqlite.ts'
 import type { Environment } from '../../time/clock.ts'
@@ -51,7 +51,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   }
 
   find(request: FindRequest): Promise<CompletedRecord | undefined> {
-    return this.#ask('find', undefined, () => this.#records.find(this.#knex, request))
+    return this.#ask('find', request.signal, () => this.#records.find(this.#knex, request))
   }
 
   purge({ limit }: { readonly limit: number }): Promise<number> {
@@ -130,12 +130,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
     return Number(row?.['left_ms'] ?? 1)
   }
 
-  async #ask<Answer>(verb: string, signal: ClaimRequest['signal'], command: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await whileBusy(command, signal, this.environment)
-    } catch (error) {
-      if (error instanceof TypeError) throw error
-      throw asStoreError(`${verb} of ${this.name}`, error)
-    }
+  #ask<Answer>(verb: string, signal: ClaimRequest['signal'], command: () => Promise<Answer>): Promise<Answer> {
+    return whileBusy(`${verb} of ${this.name}`, command, signal, this.environment)
   }
 }

@@ -1,5 +1,5 @@
 import { type KnexClient, type KnexStatements, quoted, rowsOf } from '../../knex/knex-client.ts'
-import { LATER_TEXT, NOW_TEXT, secondsFromNow, whileBusy } from '../../knex/sqlite.ts'
+import { LATER_TEXT, NOW_TEXT, secondsFromNow } from '../../knex/sqlite.ts'
 import type { CompletedRecord, FindRequest, RecordKey, Settlement } from '../idempotency-store.ts'
 import type { RecordTable } from '../record-table.ts'
 
@@ -115,11 +115,11 @@ export class KnexRecords {
   }
 
   async find(knex: KnexClient, request: FindRequest): Promise<CompletedRecord | undefined> {
-    const found = await whileBusy(() => this.read(knex, request), request.signal)
+    const found = await this.read(knex, request)
     return found?.completed === true ? found.record : undefined
   }
 
   async purge(knex: KnexClient, limit: number): Promise<number> {
-    return (await whileBusy(() => rowsOf(knex, this.#purge, [limit]), undefined)).length
+    return (await rowsOf(knex, this.#purge, [limit])).length
   }
 }

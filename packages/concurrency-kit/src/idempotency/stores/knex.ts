@@ -8,6 +8,7 @@ import {
   type TransactionOf,
 } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
+import { whileBusy } from '../../knex/sqlite.ts'
 import { begin, type OwnedTransaction } from '../../knex/transaction.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
@@ -58,20 +59,12 @@ class KnexIdempotencyStore<Transaction> implements TransactionalIdempotencyStore
     if (options.environment !== undefined) this.environment = options.environment
   }
 
-  async find(request: FindRequest): Promise<CompletedRecord | undefined> {
-    try {
-      return await this.#records.find(this.#knex, request)
-    } catch (error) {
-      throw asStoreError('find of knex', error)
-    }
+  find(request: FindRequest): Promise<CompletedRecord | undefined> {
+    return whileBusy('find of knex', () => this.#records.find(this.#knex, request), request.signal, this.environment)
   }
 
-  async purge({ limit }: { readonly limit: number }): Promise<number> {
-    try {
-      return await this.#records.purge(this.#knex, limit)
-    } catch (error) {
-      throw asStoreError('purge of knex', error)
-    }
+  purge({ limit }: { readonly limit: number }): Promise<number> {
+    return whileBusy('purge of knex', () => this.#records.purge(this.#knex, limit), undefined, this.environment)
   }
 
   async attempt(

@@ -1,5 +1,5 @@
 import type { Signal } from '../../abort.ts'
-import { asStoreError, checkClient, type KnexClient, quoted, rowsOf } from '../../knex/knex-client.ts'
+import { checkClient, type KnexClient, quoted, rowsOf } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
 import { INTEGER, NOW_MS, whileBusy } from '../../knex/sqlite.ts'
 import { begin } from '../../knex/transaction.ts'
@@ -94,12 +94,8 @@ class KnexLockStore implements LockStore<true> {
     return this.#ask(verb, signal, async () => (await rowsOf(this.#knex, sql, bindings)).length === 1)
   }
 
-  async #ask<Answer>(verb: string, signal: Signal, command: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await whileBusy(command, signal, this.environment)
-    } catch (error) {
-      throw asStoreError(`${verb} of ${this.name}`, error)
-    }
+  #ask<Answer>(verb: string, signal: Signal, command: () => Promise<Answer>): Promise<Answer> {
+    return whileBusy(`${verb} of ${this.name}`, command, signal, this.environment)
   }
 }
 
