@@ -46,14 +46,15 @@ export class Flights {
 
   /**
    * Runs `run`, or waits for the same key's run of somebody else: its settlement is shared, its failure is its own
-   * caller's, and the next in line runs.
+   * caller's, and the next in line runs. `run` gets what is left of the caller's `waitMs`.
    */
   async share(
     caller: Caller,
     clock: Clock,
-    run: () => Promise<Settlement>,
+    run: (waitMs: number) => Promise<Settlement>,
   ): Promise<{ settlement: Settlement; joined: boolean }> {
     const name = `${caller.scope.length}:${caller.scope}${caller.key}`
+    const enteredAtMs = clock.monotonicMs()
     let flight = this.#flights.get(name)
     if (flight === undefined) {
       flight = { fingerprint: caller.fingerprint, joiners: new Set(), run: {} }
@@ -64,7 +65,8 @@ export class Flights {
     }
     flight.run = {}
     try {
-      const settlement = await frames.run({ run: flight.run, outer: frames.getStore() }, run)
+      const leftMs = Math.max(0, Math.ceil(caller.waitMs - (clock.monotonicMs() - enteredAtMs)))
+      const settlement = await frames.run({ run: flight.run, outer: frames.getStore() }, () => run(leftMs))
       this.#flights.delete(name)
       for (const tell of flight.joiners) tell(settlement)
       return { settlement, joined: false }

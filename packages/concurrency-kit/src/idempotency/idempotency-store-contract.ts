@@ -243,6 +243,16 @@ function leasedVerbs<Transaction>(
     assert.deepEqual(done, { status: 'completed', record: { fingerprint: 'f', outcome: 'result', text: '1' } })
   })
 
+  leased('completing again as the same owner, whose reply was lost, answers true again', async (store, claim) => {
+    await store.claim(claim('a'))
+    const completion = { ...claim('a'), outcome: 'result', text: '1' } as const
+    assert.equal(await store.complete(completion), true)
+    assert.equal(await store.complete(completion), true)
+    assert.equal(await store.complete({ ...completion, owner: 'b' }), false)
+    assert.equal(await store.abandon(claim('a')), false)
+    assert.equal((await store.claim(claim('a'))).status, 'completed')
+  })
+
   leased('an abandoned claim is free at once; only its owner can abandon it', async (store, claim) => {
     await store.claim(claim('a'))
     assert.equal(await store.abandon(claim('b')), false)

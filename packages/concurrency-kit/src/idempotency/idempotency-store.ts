@@ -109,6 +109,7 @@ export interface LeasedIdempotencyStore extends IdempotencyStore {
   /** Claims an absent or expired record; a fingerprint other than the record's never takes it over. */
   claim(request: ClaimRequest): Promise<ClaimResult>
   renew(request: OwnedRequest & { readonly leaseMs: number }): Promise<boolean>
+  /** Completing again as the same owner answers true again: a reply may have been lost. */
   complete(request: OwnedRequest & Settlement & { readonly retentionMs: number }): Promise<boolean>
   /** Deletes the claim: the handler failed, and the next call may run. */
   abandon(request: OwnedRequest): Promise<boolean>

@@ -57,17 +57,16 @@ export async function runLeased<Result>(
   }
   const work = new OwnedWork(store, owned, leaseMs, sentAt, signal)
   let settlement: Settlement
+  let probing = attempt > 1 && typeof onAmbiguous === 'function'
   try {
-    settlement = await settle(run, async () => {
-      if (attempt > 1 && typeof onAmbiguous === 'function') {
-        const probed = await onAmbiguous({ key, scope, signal })
-        if (probed.found) return probed.result
-      }
-      return handler({ signal: work.signal, assertOwned: () => work.assertOwned(), idempotencyKey: key, attempt })
-    })
+    const probed = probing ? await (onAmbiguous as Probe<Result>)({ key, scope, signal }) : { found: false as const }
+    probing = false
+    const context = { signal: work.signal, assertOwned: () => work.assertOwned(), idempotencyKey: key, attempt }
+    settlement = await settle(run, () => (probed.found ? probed.result : handler(context)))
   } catch (error) {
     work.stop()
-    void abandon(store, owned)
+    // What the vanished owner did is as unknown as before: whoever comes next must ask the probe again.
+    void giveUp(probing ? 'renew' : 'abandon', store, owned)
     throw error
   }
   await work.complete({ ...settlement, retentionMs })
@@ -115,18 +114,22 @@ async function askForClaim(
       return { answer, sentAt }
     } catch (error) {
       if (asked === 1) continue
-      void abandon(store, claim)
+      void giveUp('abandon', store, claim)
       throw error
     }
   }
 }
 
-/** Best effort: what is not abandoned expires, and is then ambiguous. */
-async function abandon(store: LeasedIdempotencyStore, { key, scope, owner }: OwnedRequest): Promise<void> {
+/** Abandons the claim, or ends its lease now (`renew`). Best effort: what the store does not hear of expires, and is then ambiguous. */
+async function giveUp(
+  verb: 'abandon' | 'renew',
+  store: LeasedIdempotencyStore,
+  { key, scope, owner }: OwnedRequest,
+): Promise<void> {
   const { clock } = store.environment ?? systemEnvironment
   try {
-    await ask(`abandon of ${store.name}`, COMMAND_MS, clock, ({ signal }) =>
-      store.abandon({ key, scope, owner, signal }),
+    await ask(`${verb} of ${store.name}`, COMMAND_MS, clock, ({ signal }) =>
+      store[verb]({ key, scope, owner, leaseMs: 1, signal }),
     )
   } catch (error) {
     if (events.idempotency.failed.hasSubscribers) {

@@ -77,16 +77,16 @@ function attemptsOf<Transaction, Result>(
   options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
   run: CheckedRun<Result>,
   handler: Handler<Transaction, Result>,
-): () => Promise<Settled> {
+): (waitMs: number) => Promise<Settled> {
   if (isTransactional(options)) {
     objectWith('store', options.store, ['attempt'])
     if ('onAmbiguous' in options)
       throw new TypeError('onAmbiguous is for leased stores: a transactional one always knows')
     const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 10, 1, 1_000)
-    return () =>
+    return (waitMs) =>
       runTransactional(
         options.store,
-        run,
+        { ...run, waitMs },
         maxAttempts,
         handler as (context: TransactionalContext<Transaction>) => Result,
       )
@@ -95,7 +95,13 @@ function attemptsOf<Transaction, Result>(
   const { onAmbiguous } = options
   if (typeof onAmbiguous !== 'function') oneOf('onAmbiguous', onAmbiguous, ['rerun', 'refuse', 'a function'])
   const leaseMs = wholeNumber('leaseMs', options.leaseMs ?? 30_000, 1)
-  return () => runLeased(options.store, run, { onAmbiguous, leaseMs }, handler as (context: LeasedContext) => Result)
+  return (waitMs) =>
+    runLeased(
+      options.store,
+      { ...run, waitMs },
+      { onAmbiguous, leaseMs },
+      handler as (context: LeasedContext) => Result,
+    )
 }
 
 function isTransactional<Transaction, Result>(
@@ -107,7 +113,7 @@ function isTransactional<Transaction, Result>(
 async function share<Result>(
   store: { readonly name: string; readonly environment?: Environment },
   run: CheckedRun<Result>,
-  attempts: () => Promise<Settled>,
+  attempts: (waitMs: number) => Promise<Settled>,
 ): Promise<Result> {
   const { scope, key, signal, onReplay } = run
   const { clock } = store.environment ?? systemEnvironment
@@ -115,8 +121,8 @@ async function share<Result>(
   try {
     signal?.throwIfAborted()
     let replayed = true
-    const { settlement, joined } = await Flights.of(store).share(run, clock, async () => {
-      const settled = await attempts()
+    const { settlement, joined } = await Flights.of(store).share(run, clock, async (waitMs) => {
+      const settled = await attempts(waitMs)
       replayed = settled.replayed
       if (!replayed && events.idempotency.completed.hasSubscribers) {
         const durationMs = clock.monotonicMs() - startedAtMs

@@ -107,10 +107,11 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   complete(request: OwnedRequest & Settlement & { readonly retentionMs: number }): Promise<boolean> {
     const { table, columns } = this.#records.table
     const { set, bindings } = this.#records.completion(request)
-    return this.#ifOwned('complete', request, `UPDATE ${table} SET ${set}, ${columns.expiresAt} = ${LATER_TEXT}`, [
-      ...bindings,
-      secondsFromNow(request.retentionMs),
-    ])
+    // Whether or not it was completed before: the owner is of this claim alone.
+    const sql = `UPDATE ${table} SET ${set}, ${columns.expiresAt} = ${LATER_TEXT}
+      WHERE ${this.#records.where} AND owner = ? RETURNING 1`
+    const all = [...bindings, secondsFromNow(request.retentionMs), ...this.#records.place(request), request.owner]
+    return this.#ask('complete', request.signal, async () => (await rowsOf(this.#knex, sql, all)).length === 1)
   }
 
   abandon(request: OwnedRequest): Promise<boolean> {

@@ -33,7 +33,7 @@ type MemoryRecord =
       leaseEndsAtMs: number
       expiresAtMs: number
     }
-  | { status: 'completed'; record: CompletedRecord; expiresAtMs: number }
+  | { status: 'completed'; record: CompletedRecord; owner: string; expiresAtMs: number }
 
 class MemoryIdempotencyStore implements LeasedIdempotencyStore {
   readonly name = 'memory'
@@ -87,11 +87,13 @@ class MemoryIdempotencyStore implements LeasedIdempotencyStore {
   }
 
   async complete(request: OwnedRequest & Settlement & { readonly retentionMs: number }): Promise<boolean> {
-    const owned = this.#owned(request)
-    if (owned === undefined) return false
-    const { outcome, text, retentionMs } = request
-    const record = { fingerprint: owned.fingerprint, outcome, text }
-    this.#records.set(nameOf(request), { status: 'completed', record, expiresAtMs: this.#nowMs() + retentionMs })
+    const found = this.#unexpired(request)
+    const { owner, outcome, text, retentionMs } = request
+    if (found?.owner !== owner) return false
+    if (found.status === 'completed') return true
+    const record = { fingerprint: found.fingerprint, outcome, text }
+    const expiresAtMs = this.#nowMs() + retentionMs
+    this.#records.set(nameOf(request), { status: 'completed', record, owner, expiresAtMs })
     return true
   }
 

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import type { Probe } from '../../src/idempotency/idempotency-options.ts'
+import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
+import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
+import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { settle, VirtualTime } from '../support/virtual-time.ts'
+
+const key = 'order-1'
+const record = { key, scope: '' }
+
+/** A record whose owner died while it ran, perhaps after its effect. */
+async function vanished(time: VirtualTime): Promise<LeasedIdempotencyStore> {
+  const store = memoryIdempotencyStore({ environment: time })
+  const { fingerprint } = await fingerprintOfNothing(time)
+  const claim = { ...record, fingerprint, payload: null, owner: 'dead', leaseMs: 1_000, retentionMs: 60_000 }
+  await store.claim({ ...claim, takeOver: false })
+  await time.advance(1_001)
+  return store
+}
+
+async function fingerprintOfNothing(time: VirtualTime): Promise<{ fingerprint: string }> {
+  const store = memoryIdempotencyStore({ environment: time })
+  await withIdempotency({ key, store, onAmbiguous: 'refuse' }, () => 1)
+  return (await store.find(record)) as { fingerprint: string }
+}
+
+describe('under a key whose owner vanished', () => {
+  test('a probe that fails leaves the key as ambiguous as it was: the next caller probes again', async () => {
+    const time = new VirtualTime()
+    const store = await vanished(time)
+    let ran = 0
+    const call = (onAmbiguous: Probe<number>) =>
+      withIdempotency({ key, store, onAmbiguous, finalErrors: everything }, () => {
+        ran += 1
+        return 1
+      })
+    const unreachable = new Error('the provider is not reachable')
+    await expect(call(() => Promise.reject(unreachable))).rejects.toBe(unreachable)
+    await time.advance(5)
+    expect(await call(async () => ({ found: true, result: 42 }))).toBe(42)
+    expect(ran).toBe(0)
+  })
+
+  test('a probe that finds nothing lets the handler run, and its failure frees the key', async () => {
+    const time = new VirtualTime()
+    const store = await vanished(time)
+    const nothing: Probe<number> = async () => ({ found: false })
+    const attempts: number[] = []
+    const call = (fails: boolean) =>
+      withIdempotency({ key, store, onAmbiguous: nothing }, ({ attempt }) => {
+        attempts.push(attempt)
+        if (fails) throw new Error('declined')
+        return 1
+      })
+    await expect(call(true)).rejects.toThrow('declined')
+    await settle()
+    expect(await call(false)).toBe(1)
+    expect(attempts).toEqual([2, 1])
+  })
+})
+
+/** Would store any error, a probe's too, if it were asked. */
+const everything = { encode: (error: unknown) => String(error), decode: (text: string) => new Error(text) }
+
+test('I3: the effect happened and the reply to completing it was lost: completed all the same, and run once', async () => {
+  const time = new VirtualTime()
+  const behind = memoryIdempotencyStore({ environment: time })
+  let lost = 0
+  const store: LeasedIdempotencyStore = {
+    name: 'loses replies',
+    kind: 'leased',
+    environment: time,
+    find: (find) => behind.find(find),
+    purge: (purge) => behind.purge(purge),
+    claim: (claim) => behind.claim(claim),
+    renew: (renew) => behind.renew(renew),
+    abandon: (abandon) => behind.abandon(abandon),
+    complete: async (complete) => {
+      const completed = await behind.complete(complete)
+      lost += 1
+      if (lost === 1) throw new Error('connection reset')
+      return completed
+    },
+  }
+  let ran = 0
+  const call = () => withIdempotency({ key, store, onAmbiguous: 'refuse' }, () => ++ran)
+  const first = call()
+  await time.advance(100)
+  expect(await first).toBe(1)
+  expect(await call()).toBe(1)
+  expect(lost).toBe(2)
+})
+
+test('a caller that joined a run which failed waits for others no longer than its own waitMs in all', async () => {
+  const time = new VirtualTime()
+  const store = memoryIdempotencyStore({ environment: time })
+  const call = (handler: () => Promise<number>) =>
+    withIdempotency({ key, store, onAmbiguous: 'refuse', waitMs: 1_000 }, handler)
+  let fail: (error: Error) => void = () => {}
+  const first = call(() => new Promise((_, reject) => (fail = reject)))
+  const joined = call(async () => 1)
+  const outcome = joined.then(String, (error) => `${error.name} at ${time.monotonicMs()}`)
+  await time.advance(900)
+  // Another process claims the key in the very moment in which the first run fails.
+  store.claim = async () => ({ status: 'in_progress', fingerprint: (await fingerprintOfNothing(time)).fingerprint })
+  fail(new Error('declined'))
+  await expect(first).rejects.toThrow('declined')
+  await time.advance(150)
+  expect(await Promise.race([outcome, settle().then(() => 'still waiting')])).toMatch(/^IdempotencyInProgressError/)
+})
