@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeProjects, type Projects, run } from './projects.ts'
+
+let projects: Projects
+beforeAll(() => {
+  projects = makeProjects()
+})
+afterAll(() => projects.remove())
+
+/** The three guards on memory stores; the names are bound before it. */
+const guards = `
+const locks = memoryLockStore()
+const records = memoryIdempotencyStore()
+const rows = memoryVersionedStore({ rows: [[1, { balance: 0 }]] })
+const credit = (row) => ({ balance: row.balance + 1 })
+const charge = (key) => withDistributedLock({ store: locks, key: 'user:1' }, () =>
+  withIdempotency({ store: records, key, onAmbiguous: 'refuse' }, () => optimisticUpdate({ store: rows, id: 1 }, credit)))
+Promise.all(['a', 'b', 'a'].map(charge)).then(async () => {
+  console.log((await rows.read({ id: 1, lock: false })).value.balance)
+})`
+const names =
+  'memoryLockStore, memoryIdempotencyStore, memoryVersionedStore, withDistributedLock, withIdempotency, optimisticUpdate'
+
+const sqlite = `
+const knex = createKnex({ client: 'better-sqlite3', connection: { filename: ':memory:' }, useNullAsDefault: true })
+const main = async () => {
+  await createTables(knex, { idempotency: true })
+  const store = knexIdempotencyStore({ knex })
+  const once = () => withIdempotency({ store, key: 'a' }, async ({ transaction }) => (await transaction.raw('SELECT 41 + 1 AS n'))[0].n)
+  console.log(await once(), await once())
+  await knex.destroy()
+}
+main()`
+
+describe('what is in it', () => {
+  test('P4: dist, README, LICENSE and the manifest, and nothing else', () => {
+    const list = execFileSync('tar', ['-tzf', projects.tarball], { encoding: 'utf8' }).trim().split('\n')
+    const others = list.filter(
+      (file) => !/^package\/(dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)|README\.md|LICENSE|package\.json)$/.test(file),
+    )
+    expect(others).toEqual([])
+    expect(list).toEqual(expect.arrayContaining(['package/README.md', 'package/LICENSE']))
+  })
+
+  test('P4: the manifest leads to no sources, and depends on nothing at run time', () => {
+    const file = path.join(projects.bare, 'node_modules/concurrency-kit/package.json')
+    const manifest = JSON.parse(readFileSync(file, 'utf8'))
+    expect(JSON.stringify(manifest.exports)).not.toMatch(/concurrency-kit-source|src\//)
+    expect(Object.keys(manifest.exports)).toEqual(['.', './knex', './testing', './package.json'])
+    expect(manifest).toMatchObject({ sideEffects: false, engines: { node: '>=22' }, license: 'MIT' })
+    expect(manifest.dependencies ?? {}).toEqual({})
+    expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta))
+  })
+})
+
+describe.each([22, 24])('on Node.js %i', (line) => {
+  test('ESM and CommonJS, without any of its peers', () => {
+    const node = projects.nodes[line] as string
+    expect(run(node, projects.bare, 'run.mjs', `import { ${names} } from 'concurrency-kit'${guards}`)).toBe('2\n')
+    expect(run(node, projects.bare, 'run.cjs', `const { ${names} } = require('concurrency-kit')${guards}`)).toBe('2\n')
+    expect(
+      run(
+        node,
+        projects.bare,
+        'testing.mjs',
+        `import * as t from 'concurrency-kit/testing'\nconsole.log(Object.keys(t).sort().join())`,
+      ),
+    ).toBe('idempotencyStoreContract,lockStoreContract,versionedStoreContract\n')
+  })
+
+  test('concurrency-kit/knex with SQLite, ESM and CommonJS', () => {
+    const node = projects.nodes[line] as string
+    const esm = `import createKnex from 'knex'\nimport { withIdempotency } from 'concurrency-kit'\nimport { createTables, knexIdempotencyStore } from 'concurrency-kit/knex'`
+    const cjs = `const createKnex = require('knex')\nconst { withIdempotency } = require('concurrency-kit')\nconst { createTables, knexIdempotencyStore } = require('concurrency-kit/knex')`
+    expect(run(node, projects.full, 'run.mjs', esm + sqlite)).toBe('42 42\n')
+    expect(run(node, projects.full, 'run.cjs', cjs + sqlite)).toBe('42 42\n')
+  })
+
+  test('P2: two copies of it in one tree, and its ESM and CommonJS, know each other’s errors and join each other’s queues', () => {
+    const source = `
+import * as first from 'first'
+import * as second from 'second'
+import { createRequire } from 'node:module'
+const third = createRequire(import.meta.url)('first')
+const store = first.memoryLockStore()
+const kits = [first, second, third]
+const errors = []
+await first.withDistributedLock({ store, key: 'k' }, async () => {
+  for (const kit of kits) errors.push(await kit.withDistributedLock({ store, key: 'k', waitMs: 0 }, () => {}).catch((error) => error))
+})
+console.log(new Set(kits.map((kit) => kit.LockUnavailableError)).size)
+for (const kit of kits) console.log(errors.map((error) => kit.isLockUnavailableError(error) || kit.isReentrantLockError(error)).join())`
+    expect(run(projects.nodes[line] as string, projects.twice, 'two.mjs', source)).toBe(
+      '3\ntrue,true,true\ntrue,true,true\ntrue,true,true\n',
+    )
+  })
+})

@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeProjects, type Projects } from './projects.ts'
+
+let projects: Projects
+beforeAll(() => {
+  projects = makeProjects()
+})
+afterAll(() => projects.remove())
+
+const main = `
+import { acquireLock, isStoreError, memoryIdempotencyStore, memoryLockStore, memoryVersionedStore, optimisticUpdate, withDistributedLock, withIdempotency } from 'concurrency-kit'
+import type { LockStore } from 'concurrency-kit'
+import { lockStoreContract } from 'concurrency-kit/testing'
+const store: LockStore<true> = memoryLockStore()
+const rows = memoryVersionedStore<number, { balance: number }>({ rows: [[1, { balance: 0 }]] })
+const charge = (key: string) => withDistributedLock({ store, key: 'user:1' }, (lease) => {
+  const token: bigint = lease.fencingToken
+  return withIdempotency({ store: memoryIdempotencyStore(), key: key + token, onAmbiguous: 'refuse' }, ({ attempt }) =>
+    optimisticUpdate({ store: rows, id: attempt }, (row) => ({ balance: row.balance + 1 })))
+})
+export const balance: Promise<number> = charge('a').then((row) => row.balance, (error) => (isStoreError(error) ? 0 : 1))
+export const lease = acquireLock({ store, key: ['a', 'b'] }).then(({ fencingTokens }) => fencingTokens.get('a'))
+export const contract: typeof lockStoreContract = lockStoreContract
+`
+const knex = `${main}
+import createKnex from 'knex'
+import type { Knex } from 'knex'
+import { createTables, knexIdempotencyStore, knexLockStore, knexVersionedStore } from 'concurrency-kit/knex'
+const db = createKnex({ client: 'better-sqlite3' })
+const records = knexIdempotencyStore({ knex: db })
+const accounts = knexVersionedStore<{ id: number; balance: number }>({ knex: db, table: 'accounts' })
+export const recorded: Promise<number> = withIdempotency({ store: records, key: 'a' }, async ({ transaction }) => {
+  const own: Knex.Transaction = transaction
+  await own('accounts').where({ id: 1 })
+  return (await optimisticUpdate({ store: accounts.within(transaction), id: 1 }, (row) => row)).balance
+})
+export const leases = knexLockStore({ knex: db })
+export const made: Promise<void> = createTables(db, { locks: true })
+`
+
+const resolutions = [
+  { module: 'node16', moduleResolution: 'node16' },
+  { module: 'nodenext', moduleResolution: 'nodenext' },
+  { module: 'esnext', moduleResolution: 'bundler' },
+] as const
+
+/** What tsc has to say of a strict project that looks into the declarations too. */
+function compile(root: string, name: string, source: string, options: object): string {
+  const folder = path.join(root, name)
+  mkdirSync(folder)
+  writeFileSync(path.join(folder, 'consumer.mts'), source)
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    target: 'es2022',
+    lib: ['es2022'],
+    esModuleInterop: true,
+    ...options,
+  }
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*'] }))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  return spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' }).stdout
+}
+
+test.each(resolutions)(
+  'P1, P4: under $moduleResolution with lib es2022, without the typings of Node.js',
+  (resolution) => {
+    expect(compile(projects.bare, resolution.moduleResolution, main, { ...resolution, types: [] })).toBe('')
+  },
+)
+
+test.each(resolutions)(
+  'P1, P4: under $moduleResolution with lib es2022 and @types/node, concurrency-kit/knex too',
+  (resolution) => {
+    expect(compile(projects.full, resolution.moduleResolution, knex, { ...resolution, types: ['node'] })).toBe('')
+  },
+)
+
+test('P1: `require` finds its types', () => {
+  const source = `import kit = require('concurrency-kit')\nexport const store: kit.LockStore<true> = kit.memoryLockStore()\n`
+  const folder = path.join(projects.bare, 'cjs')
+  mkdirSync(folder)
+  writeFileSync(path.join(folder, 'consumer.cts'), source)
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    skipLibCheck: false,
+    module: 'nodenext',
+    target: 'es2022',
+    types: [],
+  }
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*'] }))
+  const tsc = path.join(projects.bare, 'node_modules/typescript/bin/tsc')
+  expect(spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' }).stdout).toBe('')
+})
