@@ -30,7 +30,7 @@ export function sqliteFile(): SqliteFile {
 }
 
 /** As the documentation tells users to open a file: one connection, write-ahead log, no busy time-out. */
-function connectTo(filename: string): Knex {
+export function connectTo(filename: string): Knex {
   return createKnex({
     client: 'better-sqlite3',
     connection: { filename },

@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
+import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { pause } from '../../src/time/backoff.ts'
+import { VirtualTime } from '../support/virtual-time.ts'
+
+const PROCESSES = 3
+
+const calls = fc.array(
+  fc.record({
+    process: fc.nat({ max: PROCESSES - 1 }),
+    key: fc.constantFrom('a', 'b'),
+    startsAtMs: fc.nat({ max: 2_000 }),
+    takesMs: fc.nat({ max: 4_000 }),
+    waitMs: fc.constantFrom(0, 500, 60_000),
+    ends: fc.constantFrom('returns', 'returns', 'throws'),
+    leavesAtMs: fc.option(fc.nat({ max: 3_000 }), { nil: undefined, freq: 4 }),
+  }),
+  { minLength: 1, maxLength: 12 },
+)
+
+test('I1: over random calls, failures and departures in three processes: one run at a time, one result, for everybody', async () => {
+  await fc.assert(
+    fc.asyncProperty(calls, async (planned) => {
+      const time = new VirtualTime()
+      const behind = memoryIdempotencyStore({ environment: time })
+      // An object for each process: what is shared is the store behind them, not the runs of one process.
+      const processes = Array.from({ length: PROCESSES }, () => ({
+        name: 'shared',
+        kind: 'leased' as const,
+        environment: time,
+        find: behind.find.bind(behind),
+        purge: behind.purge.bind(behind),
+        claim: behind.claim.bind(behind),
+        renew: behind.renew.bind(behind),
+        complete: behind.complete.bind(behind),
+        abandon: behind.abandon.bind(behind),
+      }))
+      const running = new Map<string, number>()
+      const results = new Map<string, Set<number>>()
+      let effects = 0
+      const outcomes = planned.map(async ({ process, key, startsAtMs, takesMs, waitMs, ends, leavesAtMs }) => {
+        await pause(startsAtMs, time)
+        const left = new AbortController()
+        if (leavesAtMs !== undefined) time.setTimer(() => left.abort('left'), leavesAtMs)
+        const store = processes[process] as (typeof processes)[number]
+        const result = await withIdempotency(
+          { store, key, waitMs, leaseMs: 300, onAmbiguous: 'refuse', signal: left.signal },
+          async () => {
+            running.set(key, (running.get(key) ?? 0) + 1)
+            expect(running.get(key), `handlers of ${key} at once`).toBe(1)
+            await pause(takesMs, time)
+            running.set(key, 0)
+            if (ends === 'throws') throw new Error('declined')
+            effects += 1
+            return effects
+          },
+        )
+        results.set(key, (results.get(key) ?? new Set()).add(result))
+      })
+      const settled = Promise.allSettled(outcomes)
+      await time.advance(70_000)
+      for (const outcome of await settled) {
+        if (outcome.status === 'fulfilled') continue
+        const { code, message } = Object(outcome.reason)
+        expect([code, message, outcome.reason]).toSatisfy(
+          (seen: unknown[]) => seen[0] === 'IDEMPOTENCY_IN_PROGRESS' || seen[1] === 'declined' || seen[2] === 'left',
+        )
+      }
+      for (const [key, seen] of results) expect(seen.size, `results of ${key}`).toBe(1)
+      expect(effects).toBe(results.size)
+      expect(time.pendingTimers).toBe(0)
+    }),
+    { seed: 20, numRuns: 300 },
+  )
+})

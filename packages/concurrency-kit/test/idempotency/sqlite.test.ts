@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Knex } from 'knex'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  createTables,
+  knexIdempotencyStore,
+  knexLeasedIdempotencyStore,
+  knexLockStore,
+  knexVersionedStore,
+} from '../../src/entries/knex.ts'
+import { findReplay } from '../../src/idempotency/find-replay.ts'
+import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
+import { sqliteFile } from '../support/sqlite.ts'
+import { VirtualTime } from '../support/virtual-time.ts'
+
+let database: ReturnType<typeof sqliteFile>
+let knex: Knex
+
+beforeEach(async () => {
+  database = sqliteFile()
+  knex = database.connect()
+  await createTables(knex, { idempotency: true })
+  await knex.raw('CREATE TABLE effects (id INTEGER PRIMARY KEY, note TEXT NOT NULL)')
+})
+afterEach(() => database.close())
+
+const effects = async () => (await knex.raw('SELECT count(*) AS n FROM effects'))[0].n
+
+describe('one file, one writer', () => {
+  test('S5: the write lock is taken by the first statement, before anything is read', async () => {
+    const store = knexIdempotencyStore({ knex })
+    const rival = database.connect()
+    const statements: string[] = []
+    knex.on('query', ({ sql }: { sql: string }) => statements.push(sql.trim().split(/[\s;]/)[0] as string))
+    await withIdempotency({ store, key: 'a' }, async ({ transaction }) => {
+      await expect(rival.raw('BEGIN IMMEDIATE')).rejects.toMatchObject({ code: 'SQLITE_BUSY' })
+      await transaction.raw('SELECT count(*) FROM effects')
+      await transaction.raw("INSERT INTO effects (note) VALUES ('late writer')")
+    })
+    expect(statements).toEqual(['BEGIN', 'INSERT', 'SELECT', 'INSERT', 'UPDATE', 'COMMIT'])
+  })
+
+  test('S6: a pool of one connection is enough, and nothing waits for a second', async () => {
+    await knex.raw('CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER, version INTEGER)')
+    await knex.raw('INSERT INTO accounts VALUES (1, 0, 1)')
+    const store = knexIdempotencyStore({ knex })
+    const accounts = knexVersionedStore<{ id: number; balance: number }>({ knex, table: 'accounts' })
+    const charge = (key: string) =>
+      withIdempotency({ store, key }, ({ transaction }) =>
+        optimisticUpdate({ store: accounts.within(transaction), id: 1 }, (row) => ({
+          ...row,
+          balance: row.balance + 1,
+        })),
+      )
+    const startedMs = performance.now()
+    await Promise.all(Array.from({ length: 50 }, (_, n) => charge(`key-${n}`)))
+    expect(await accounts.read({ id: 1, lock: false })).toMatchObject({ value: { balance: 50 } })
+    // Knex gives up on a connection after a minute.
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
+  })
+
+  test('S10: a file that is busy is waited for with the event loop running, and without a connection', async () => {
+    const store = knexIdempotencyStore({ knex })
+    const rival = database.connect()
+    await rival.raw('BEGIN IMMEDIATE')
+    let ran = 0
+    const call = withIdempotency({ store, key: 'a' }, () => ++ran)
+    // Only because the event loop goes on can the rival, which is in this process, commit; and the pool's one connection is free.
+    for (let turn = 0; turn < 5; turn += 1) expect((await knex.raw('SELECT 1 AS one'))[0].one).toBe(1)
+    expect(ran).toBe(0)
+    await rival.raw('COMMIT')
+    expect([await call, ran]).toEqual([1, 1])
+  })
+
+  test('S10: a file that stays busy ends in a StoreError that says so, after waitMs; nothing ran', async () => {
+    const store = knexIdempotencyStore({ knex })
+    await database.connect().raw('BEGIN IMMEDIATE')
+    const call = withIdempotency({ store, key: 'a', waitMs: 50 }, () => expect.unreachable())
+    await expect(call).rejects.toMatchObject({
+      code: 'STORE_ERROR',
+      transient: true,
+      message: expect.stringContaining('50 ms'),
+    })
+  })
+
+  test('S10: leases on the pool of transactional records are refused, and the other way round', () => {
+    knexIdempotencyStore({ knex })
+    expect(() => knexLockStore({ knex })).toThrow(/must not share one SQLite pool/)
+    expect(() => knexLeasedIdempotencyStore({ knex })).toThrow(/must not share one SQLite pool/)
+    const leases = database.connect()
+    knexLockStore({ knex: leases })
+    expect(() => knexIdempotencyStore({ knex: leases })).toThrow(/must not share one SQLite pool/)
+  })
+})
+
+describe('what is in the table', () => {
+  test('S12: the very text of the result, and date-times that people and databases can read', async () => {
+    const store = knexIdempotencyStore({ knex })
+    await withIdempotency({ store, key: 'a' }, () => ({ b: 1.5, a: ['가', 1e21] }))
+    const [row] = await knex.raw('SELECT *, typeof(result) AS kind FROM idempotency_records')
+    expect(row).toMatchObject({ kind: 'text', result: '{"b":1.5,"a":["가",1e+21]}', status: 'completed', scope: '' })
+    for (const at of [row.created_at, row.expires_at]) expect(at).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/)
+  })
+
+  test('S13: keys that two different strings could share are refused, by name', async () => {
+    const store = knexIdempotencyStore({ knex })
+    for (const key of ['\ud800', 'a\udfff', 'nul\0']) {
+      await expect(withIdempotency({ store, key }, () => 1)).rejects.toThrow(RangeError)
+      await expect(findReplay({ store, key: 'a', scope: key })).rejects.toThrow(/^scope must not contain/)
+    }
+  })
+
+  test('I8: a record expires by the database’s clock; the application’s may be an hour off', async () => {
+    for (const hours of [-1, 1]) {
+      const environment = new VirtualTime()
+      environment.stepWall(Date.now() - environment.wallMs() + hours * 3_600_000)
+      const store = knexIdempotencyStore({ knex: database.connect(), environment })
+      const call = (result: number) =>
+        withIdempotency({ store, key: `off by ${hours}`, retentionMs: 1_800_000 }, () => result)
+      expect([await call(1), await call(2)]).toEqual([1, 1])
+      await knex.raw(
+        "UPDATE idempotency_records SET expires_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-0.001 seconds')",
+      )
+      expect(await findReplay({ store, key: `off by ${hours}` })).toEqual({ found: false })
+      expect(await call(3)).toBe(3)
+    }
+  })
+})
+
+describe('several processes', () => {
+  const child = (key: string, takesMs: number): ChildProcess =>
+    spawn(process.execPath, [path.join(import.meta.dirname, 'child.ts'), database.file, key, String(takesMs)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+
+  test('I1: one key in four processes at once: one effect, one answer', async () => {
+    const outputs = await Promise.all(
+      Array.from({ length: 4 }, () => text(child('a', 50).stdout as NodeJS.ReadableStream)),
+    )
+    expect(await effects()).toBe(1)
+    expect(new Set(outputs.map((output) => /result (\d+)/.exec(output)?.[1])).size).toBe(1)
+    expect(outputs.filter((output) => output.includes('running'))).toHaveLength(1)
+  })
+
+  test('I11, C9: a process that is killed while its handler runs leaves nothing: the next call runs at once', async () => {
+    const killed = child('a', 60_000)
+    await once(killed.stdout as NodeJS.ReadableStream, 'data')
+    killed.kill('SIGKILL')
+    expect(await once(killed, 'exit')).toEqual([null, 'SIGKILL'])
+    expect(await withIdempotency({ store: knexIdempotencyStore({ knex }), key: 'a' }, () => 'retried')).toBe('retried')
+    expect(await effects()).toBe(0)
+  })
+})
