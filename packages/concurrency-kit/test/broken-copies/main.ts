@@ -42,7 +42,7 @@ function run(
   const report = path.join(copy, 'report.json')
   const names = `${pitfall}(?![0-9])`
   const args = [vitest, 'run', '--root', copy, '--reporter', 'json', '--outputFile', report, '-t', names]
-  spawnSync(process.execPath, [...args, `packages/${name}/${tests}`], { cwd: copy, timeout: 120_000 })
+  spawnSync(process.execPath, [...args, `packages/${name}/${tests}`], { cwd: copy, timeout: 90_000 })
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
   rmSync(report)
   return { ran: numPassedTests + numFailedTests, failed: numFailedTests }

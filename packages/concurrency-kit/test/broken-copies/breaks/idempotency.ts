@@ -1,3 +1,234 @@
 import type { Break } from '../break.ts'
 
-export const idempotencyBreaks: readonly Break[] = []
+const store = 'src/idempotency/stores/knex.ts'
+const records = 'src/idempotency/stores/knex-records.ts'
+const leasedRun = 'src/idempotency/leased-run.ts'
+const flights = 'test/idempotency/flights.test.ts'
+const leased = 'test/idempotency/leased.test.ts'
+const sqlite = 'test/idempotency/sqlite.test.ts'
+const transactional = 'test/idempotency/transactional.test.ts'
+const fingerprint = 'test/idempotency/fingerprint.test.ts'
+const codec = 'test/idempotency/codec.test.ts'
+
+const commitOnFailure = {
+  file: store,
+  find: '    } catch (error) {\n      await owned.rollback()\n      if (owned.passing()',
+  replace: '    } catch (error) {\n      await owned.commit()\n      if (owned.passing()',
+  tests: transactional,
+}
+
+export const idempotencyBreaks: readonly Break[] = [
+  {
+    pitfall: 'I1',
+    what: 'callers of one process do not join',
+    file: 'src/idempotency/flights.ts',
+    find: 'let flight = this.#flights.get(name)',
+    replace: 'let flight: Flight | undefined',
+    tests: flights,
+  },
+  {
+    pitfall: 'I1',
+    what: 'a claim is granted to several',
+    file: 'src/idempotency/stores/memory.ts',
+    find: 'if (!own && freeInMs > 0) return',
+    replace: 'if (!own && freeInMs > 1e9) return',
+    tests: 'test/idempotency/properties.test.ts',
+  },
+  {
+    pitfall: 'I1',
+    what: 'the claim replaces a record that stands',
+    file: records,
+    find: 'WHERE ${table}.${columns.expiresAt} <= ${NOW_TEXT}${conflict.replaceable}',
+    replace: 'WHERE true',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'I2',
+    what: 'whoever comes late completes and abandons',
+    file: 'src/idempotency/stores/memory.ts',
+    find: "found?.status === 'in_progress' && found.owner === request.owner ?",
+    replace: "found?.status === 'in_progress' ?",
+    tests: leased,
+  },
+  { ...commitOnFailure, pitfall: 'I3', what: 'the effect is committed, the record is not' },
+  { ...commitOnFailure, pitfall: 'C3', what: 'a failure leaves its mark' },
+  { ...commitOnFailure, pitfall: 'C8', what: 'a failed key is taken' },
+  {
+    pitfall: 'I3',
+    what: 'a result that was not stored counts as a failure, and runs again',
+    file: leasedRun,
+    find: '  await work.complete({ ...settlement, retentionMs })',
+    replace:
+      "  await work.complete({ ...settlement, retentionMs }).catch((error) => giveUp('abandon', store, owned).then(() => { throw error }))",
+    tests: leased,
+  },
+  {
+    pitfall: 'I4',
+    what: 'the fingerprint is lost',
+    file: records,
+    find: '      request.fingerprint,\n',
+    replace: "      '',\n",
+    tests: transactional,
+  },
+  {
+    pitfall: 'I5',
+    what: 'the fingerprint is of JSON.stringify',
+    file: 'src/idempotency/fingerprint.ts',
+    find: '.update(canonical(value))',
+    replace: '.update(JSON.stringify(value))',
+    tests: fingerprint,
+  },
+  {
+    pitfall: 'I5',
+    what: 'what JSON drops is dropped in silence',
+    file: 'src/idempotency/fingerprint.ts',
+    find: 'if (found !== undefined) throw',
+    replace: 'if (false) throw',
+    tests: fingerprint,
+  },
+  {
+    pitfall: 'I6',
+    what: 'the handler’s error is judged by its code',
+    file: store,
+    find: "if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }",
+    replace: "if (isBusy(error)) return { status: 'retry', cause: error }",
+    tests: transactional,
+  },
+  {
+    pitfall: 'I7',
+    what: 'results are stored as JSON.stringify likes',
+    file: 'src/idempotency/codec.ts',
+    find: 'if (found !== undefined) throw',
+    replace: 'if (false) throw',
+    tests: codec,
+  },
+  {
+    pitfall: 'I8',
+    what: 'a clock an hour off decides what has expired',
+    file: 'src/knex/sqlite.ts',
+    find: "export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
+    replace: "export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
+    tests: sqlite,
+  },
+  {
+    pitfall: 'I9',
+    what: 'a record that has gone counts as claimed',
+    file: 'src/idempotency/stores/knex-leased.ts',
+    find: 'if (found === undefined) continue',
+    replace: "if (found === undefined) return { status: 'claimed', attempt: 1 }",
+    tests: leased,
+  },
+  {
+    pitfall: 'I10',
+    what: 'the payload is the key',
+    file: 'src/idempotency/idempotency-options.ts',
+    find: "key: keyText('key', key, 255),",
+    replace: 'key: fingerprintOf(payload),',
+    tests: transactional,
+  },
+  {
+    pitfall: 'I11',
+    what: 'the claim is committed before the handler runs',
+    file: store,
+    find: 'if (claimed !== undefined) return undefined',
+    replace:
+      "if (claimed !== undefined) {\n        await rowsOf(transaction, 'COMMIT', [])\n        await rowsOf(transaction, 'BEGIN', [])\n        return undefined\n      }",
+    tests: sqlite,
+  },
+  {
+    pitfall: 'I11',
+    what: 'nobody takes over from the dead',
+    file: leasedRun,
+    find: "const takeOver = onAmbiguous !== 'refuse'",
+    replace: 'const takeOver = false',
+    tests: leased,
+  },
+  {
+    pitfall: 'I12',
+    what: 'the scope is not part of the key',
+    file: 'src/idempotency/idempotency-options.ts',
+    find: "scope: scope === undefined ? '' : keyText('scope', scope, 255),",
+    replace: "scope: '',",
+    tests: transactional,
+  },
+  {
+    pitfall: 'I13',
+    what: 'a claim has no deadline',
+    file: leasedRun,
+    find: 'const limitMs = Math.min(COMMAND_MS, trustedMs(claim.leaseMs))',
+    replace: 'const limitMs = 100_000_000',
+    tests: leased,
+  },
+  {
+    pitfall: 'S5',
+    what: 'the transaction reads before it writes',
+    file: store,
+    find: 'const claimed = await this.#records.claim(',
+    replace: 'await this.#records.read(transaction, request)\n      const claimed = await this.#records.claim(',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'S6',
+    what: 'a second connection is taken inside the transaction',
+    file: store,
+    find: 'const found = await this.#claim(owned, request)',
+    replace: 'await this.#records.find(this.#knex, request)\n    const found = await this.#claim(owned, request)',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'S9',
+    what: 'any insert error means that the key exists',
+    file: store,
+    find: "throw asStoreError('claim of knex', cause)",
+    replace: "return { status: 'in_progress' }",
+    tests: transactional,
+  },
+  {
+    pitfall: 'S10',
+    what: 'a busy file is a failure',
+    file: store,
+    find: "if (isBusy(cause)) return { status: 'busy', cause }",
+    replace: '',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'S10',
+    what: 'leases share the pool of the transactions',
+    file: 'src/knex/lease-tables.ts',
+    find: 'if (other !== undefined && other !== use) {',
+    replace: 'if (false) {',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'S11',
+    what: 'the handler may commit',
+    file: 'src/knex/transaction.ts',
+    find: 'transaction.commit = refuse',
+    replace: '',
+    tests: transactional,
+  },
+  {
+    pitfall: 'S12',
+    what: 'the stored text is another than the answer’s',
+    file: 'src/idempotency/codec.ts',
+    find: 'return JSON.stringify(result)',
+    replace: 'return JSON.stringify(result, null, 1)',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'S13',
+    what: 'lone surrogates are stored',
+    file: 'src/options.ts',
+    find: 'if (!value.isWellFormed()) throw',
+    replace: 'if (false) throw',
+    tests: sqlite,
+  },
+  {
+    pitfall: 'C11',
+    what: 'the record is not complete when the call answers',
+    file: records,
+    find: 'const bindings = [words.completed, text]',
+    replace: 'const bindings = [words.inProgress, text]',
+    tests: transactional,
+  },
+]
