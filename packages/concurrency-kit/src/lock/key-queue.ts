@@ -66,16 +66,8 @@ export class KeyQueue {
     })
   }
 
-  /** Hands the lease on or gives it back; the promise, where there is one, tells when the store has it. */
-  leave(lease: SectionLease): Promise<void> | undefined {
-    if (lease.ended) return
-    lease.end()
-    const hold = lease.hold
-    if (events.lock.ended.hasSubscribers) {
-      const heldMs = this.#store.clock.monotonicMs() - lease.startedAtMs
-      const { name: store } = this.#store
-      events.lock.ended.publish({ store, key: this.#key, holder: hold.holder, heldMs, lost: hold.lost !== undefined })
-    }
+  /** Hands on or gives back what a section had; the promise, where there is one, tells when the store has it. */
+  leave(hold: Hold): Promise<void> | undefined {
     if (this.#hold !== hold) return
     const next = this.#first()
     if (next !== undefined && hold.canServe(next.wanted.ttlMs)) {

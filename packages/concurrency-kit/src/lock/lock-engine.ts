@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts'
+import { events } from '../events.ts'
 import { objectWith } from '../options.ts'
 import { KeyQueue } from './key-queue.ts'
 import type { SectionLease } from './lease.ts'
@@ -38,8 +39,19 @@ export class LockEngine {
     return queue.enter(wanted)
   }
 
+  /** The section has ended. The promise, where there is one, tells when the store has its lease back. */
   leave(lease: SectionLease): Promise<void> | undefined {
-    return this.#queues.get(lease.key)?.leave(lease)
+    if (lease.ended) return
+    lease.end()
+    const { hold, startedAtMs } = lease
+    if (events.lock.ended.hasSubscribers) {
+      const { name: store, clock } = this.store
+      const { key, holder, lost } = hold
+      const heldMs = clock.monotonicMs() - startedAtMs
+      events.lock.ended.publish({ store, key, holder, heldMs, lost: lost !== undefined })
+    }
+    // A lease that was lost may have been the last thing that its queue was for.
+    return this.#queues.get(lease.key)?.leave(hold)
   }
 
   async close(): Promise<void> {

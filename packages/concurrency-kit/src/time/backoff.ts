@@ -15,7 +15,8 @@ export interface Backoff {
  * @see Brooker 2015, "Exponential Backoff And Jitter" (full jitter)
  */
 export function backoffMs({ baseMs, capMs }: Backoff, attempt: number, random: () => number): number {
-  return random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))
+  // Past 2^32 every ceiling is at its cap; past 2^1023 it would be no number.
+  return random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 32))
 }
 
 /** Resolves after `ms`; rejects with `signal.reason` as soon as `signal` aborts. */

@@ -1,0 +1,52 @@
+// Compiled by `check`, never run: each `@ts-expect-error` is a line that must not compile.
+import type { Knex } from 'knex'
+import { knexVersionedStore } from '../../src/entries/knex.ts'
+import { memoryVersionedStore, optimisticUpdate } from '../../src/index.ts'
+
+interface Account {
+  readonly id: number
+  readonly balance: number
+}
+
+/** What another client calls a transaction. */
+interface OtherTransaction {
+  query(sql: string): Promise<unknown>
+}
+
+declare const knex: Knex
+declare const transaction: Knex.Transaction
+declare const other: OtherTransaction
+const accounts = knexVersionedStore<Account>({ knex, table: 'accounts' })
+const orders = knexVersionedStore<Account, string>({ knex, table: 'orders' })
+const memory = memoryVersionedStore<string, { n: number }>()
+
+export const updated: Promise<Account> = optimisticUpdate(
+  { store: accounts, id: 1 },
+  (account, { attempt, version }) => ({
+    ...account,
+    balance: account.balance + attempt + version,
+  }),
+)
+export const inside: Promise<Account> = optimisticUpdate(
+  { store: accounts.within(transaction), id: 1 },
+  async (account) => account,
+)
+export const named: Promise<{ n: number }> = optimisticUpdate({ store: memory, id: 'a' }, ({ n }) => ({ n: n + 1 }))
+
+// @ts-expect-error a transaction of another client
+accounts.within(other)
+// @ts-expect-error the client itself is no transaction
+accounts.within(knex)
+// @ts-expect-error an id of another type
+optimisticUpdate({ store: accounts, id: '1' }, (account) => account)
+// @ts-expect-error and the other way round
+optimisticUpdate({ store: orders, id: 1 }, (order) => order)
+// @ts-expect-error the new value is another thing
+optimisticUpdate({ store: accounts, id: 1 }, () => ({ n: 1 }))
+optimisticUpdate({ store: accounts, id: 1 }, (account) => {
+  // @ts-expect-error the value is frozen
+  account.balance = 5
+  return account
+})
+// @ts-expect-error nothing is no value
+optimisticUpdate({ store: accounts, id: 1 }, () => {})
