@@ -1,3 +1,146 @@
 import type { Break } from '../break.ts'
 
-export const optimisticBreaks: readonly Break[] = []
+const update = 'test/optimistic/update.test.ts'
+const versioned = 'test/optimistic/sqlite.test.ts'
+const lock = 'test/lock/sqlite.test.ts'
+const lockStore = 'src/lock/stores/knex.ts'
+
+/** Of the optimistic update, and of what SQL does to it and to leases. */
+export const optimisticBreaks: readonly Break[] = [
+  {
+    pitfall: 'S8',
+    what: 'the version is checked when read, not when written',
+    file: 'src/optimistic/stores/knex.ts',
+    find: 'WHERE ${this.#id} = ? AND ${this.#version} = ? RETURNING *`',
+    replace: 'WHERE ${this.#id} = ? AND (${this.#version} = ? OR true) RETURNING *`',
+    tests: versioned,
+  },
+  {
+    pitfall: 'S8',
+    what: 'the memory store writes on any version',
+    file: 'src/optimistic/stores/memory.ts',
+    find: 'if (this.#rows.get(id)?.version !== expectedVersion) return',
+    replace: 'if (!this.#rows.has(id)) return',
+    tests: 'test/optimistic/properties.test.ts',
+  },
+  {
+    pitfall: 'C5',
+    what: 'backoff without jitter',
+    file: 'src/time/backoff.ts',
+    find: 'return random() *',
+    replace: 'return',
+    tests: update,
+  },
+  {
+    pitfall: 'C5',
+    what: 'backoff without a cap',
+    file: 'src/time/backoff.ts',
+    find: 'Math.min(capMs, ',
+    replace: '(',
+    tests: 'test/time/backoff.test.ts',
+  },
+  {
+    pitfall: 'C5',
+    what: 'a contended row is never locked',
+    file: 'src/optimistic/update-run.ts',
+    find: 'const locking = this.#attempt > lockAfter &&',
+    replace: 'const locking = false &&',
+    tests: update,
+  },
+  {
+    pitfall: 'C5',
+    what: 'a lease is not renewed in time',
+    file: 'src/time/renewed-lease.ts',
+    find: 'this.#wakeIn(options.leaseMs / 3)',
+    replace: 'this.#wakeIn(options.leaseMs * 3)',
+    tests: lock,
+  },
+  {
+    pitfall: 'I6',
+    what: 'an error that change throws is judged by its looks',
+    file: 'src/optimistic/update-run.ts',
+    find: 'const passes = this.#thrown === undefined &&',
+    replace: 'const passes =',
+    tests: update,
+  },
+  {
+    pitfall: 'C2',
+    what: 'a conflict is not told',
+    file: 'src/optimistic/update-run.ts',
+    find: 'if (events.optimistic.conflict.hasSubscribers) {',
+    replace: 'if (false) {',
+    tests: 'test/events.test.ts',
+  },
+  {
+    pitfall: 'C2',
+    what: 'the end of a section that lost its lease is not told',
+    file: 'src/lock/lock-engine.ts',
+    find: 'if (events.lock.ended.hasSubscribers) {',
+    replace: 'if (hold.lost === undefined && events.lock.ended.hasSubscribers) {',
+    tests: 'test/events.test.ts',
+  },
+  {
+    pitfall: 'S3',
+    what: 'a version is rounded',
+    file: 'src/optimistic/stores/knex.ts',
+    find: 'if (!Number.isSafeInteger(version)) {',
+    replace: 'if (false) {',
+    tests: versioned,
+  },
+  {
+    pitfall: 'L20',
+    what: 'tokens are read as numbers',
+    file: lockStore,
+    find: 'RETURNING CAST(next_token - ${INTEGER} AS TEXT) AS first_token`',
+    replace: 'RETURNING next_token - ${INTEGER} AS first_token`',
+    tests: lock,
+  },
+  {
+    pitfall: 'L20',
+    what: 'a counter that was lost begins at one',
+    file: lockStore,
+    find: 'VALUES (1, ${NOW_MS} * 1000 + ${INTEGER})',
+    replace: 'VALUES (1, 1 + ${INTEGER})',
+    tests: lock,
+  },
+  {
+    pitfall: 'L12',
+    what: 'the application’s clock decides on leases',
+    file: lockStore,
+    find: 'OR ${locks}.ends_at_ms <= ${NOW_MS} RETURNING 1`',
+    replace: 'OR ${locks}.ends_at_ms <= ${NOW_MS} - 1e13 RETURNING 1`',
+    tests: lock,
+  },
+  {
+    pitfall: 'L13',
+    what: 'a release does not ask for its holder',
+    file: lockStore,
+    find: 'WHERE key = ? AND holder = ? RETURNING 1`',
+    replace: 'WHERE key = ? AND (holder = ? OR true) RETURNING 1`',
+    tests: lock,
+  },
+  {
+    pitfall: 'L14',
+    what: 'a renewal does not ask for its holder',
+    file: lockStore,
+    find: 'WHERE key = ? AND holder = ? AND ends_at_ms > ${NOW_MS} RETURNING 1`',
+    replace: 'WHERE key = ? AND (holder = ? OR true) AND ends_at_ms > ${NOW_MS} RETURNING 1`',
+    tests: lock,
+  },
+  {
+    pitfall: 'S10',
+    what: 'a busy file is a failure at once',
+    file: 'src/knex/sqlite.ts',
+    find: 'if (!isBusy(error) || signal.aborted) throw',
+    replace: 'throw',
+    tests: lock,
+  },
+  {
+    pitfall: 'S14',
+    what: 'the purge cannot use its index',
+    file: 'src/idempotency/stores/knex-records.ts',
+    find: '(SELECT rowid FROM ${table.table} WHERE ${columns.expiresAt} <=',
+    replace: "(SELECT rowid FROM ${table.table} WHERE ${columns.expiresAt} || '' <=",
+    tests: 'test/knex/create-tables.test.ts',
+  },
+]
