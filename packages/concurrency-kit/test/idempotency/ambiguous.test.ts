@@ -3,6 +3,7 @@ import type { Probe } from '../../src/idempotency/idempotency-options.ts'
 import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { asAnotherProcess } from '../support/processes.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
 
 const key = 'order-1'
@@ -66,22 +67,14 @@ test('I3: the effect happened and the reply to completing it was lost: completed
   const time = new VirtualTime()
   const behind = memoryIdempotencyStore({ environment: time })
   let lost = 0
-  const store: LeasedIdempotencyStore = {
-    name: 'loses replies',
-    kind: 'leased',
-    environment: time,
-    find: (find) => behind.find(find),
-    purge: (purge) => behind.purge(purge),
-    claim: (claim) => behind.claim(claim),
-    renew: (renew) => behind.renew(renew),
-    abandon: (abandon) => behind.abandon(abandon),
+  const store = asAnotherProcess(behind, {
     complete: async (complete) => {
       const completed = await behind.complete(complete)
       lost += 1
       if (lost === 1) throw new Error('connection reset')
       return completed
     },
-  }
+  })
   let ran = 0
   const call = () => withIdempotency({ key, store, onAmbiguous: 'refuse' }, () => ++ran)
   const first = call()

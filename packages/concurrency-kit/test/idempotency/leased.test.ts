@@ -10,6 +10,7 @@ import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-s
 import type { LeasedContext } from '../../src/idempotency/leased-run.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { asAnotherProcess } from '../support/processes.ts'
 import { deferred } from '../support/rival.ts'
 import { sqliteFile } from '../support/sqlite.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
@@ -17,25 +18,12 @@ import { settle, VirtualTime } from '../support/virtual-time.ts'
 const key = 'payment-1'
 const leaseMs = 3_000
 
-type Verbs = Partial<Pick<LeasedIdempotencyStore, 'claim' | 'renew' | 'complete' | 'abandon'>>
-
 /** Several processes on one store: each has an object of its own, so that they do not join in this one. */
 function setUp() {
   const time = new VirtualTime()
   const behind = memoryIdempotencyStore({ environment: time })
-  const process = (faults: Verbs = {}, waitMs = 60_000) => {
-    const store: LeasedIdempotencyStore = {
-      name: 'shared',
-      kind: 'leased',
-      environment: time,
-      find: (request) => behind.find(request),
-      purge: (request) => behind.purge(request),
-      claim: (request) => behind.claim(request),
-      renew: (request) => behind.renew(request),
-      complete: (request) => behind.complete(request),
-      abandon: (request) => behind.abandon(request),
-      ...faults,
-    }
+  const process = (faults: Partial<LeasedIdempotencyStore> = {}, waitMs = 60_000) => {
+    const store = asAnotherProcess(behind, faults)
     return {
       call: <Result extends string | number>(
         handler: (context: LeasedContext) => Promise<Result>,

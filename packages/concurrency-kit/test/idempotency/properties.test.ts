@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { pause } from '../../src/time/backoff.ts'
+import { asAnotherProcess } from '../support/processes.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
 
 const PROCESSES = 3
@@ -25,18 +27,7 @@ test('I1: over random calls, failures and departures in three processes: one run
     fc.asyncProperty(calls, async (planned) => {
       const time = new VirtualTime()
       const behind = memoryIdempotencyStore({ environment: time })
-      // An object for each process: what is shared is the store behind them, not the runs of one process.
-      const processes = Array.from({ length: PROCESSES }, () => ({
-        name: 'shared',
-        kind: 'leased' as const,
-        environment: time,
-        find: behind.find.bind(behind),
-        purge: behind.purge.bind(behind),
-        claim: behind.claim.bind(behind),
-        renew: behind.renew.bind(behind),
-        complete: behind.complete.bind(behind),
-        abandon: behind.abandon.bind(behind),
-      }))
+      const processes = Array.from({ length: PROCESSES }, () => asAnotherProcess(behind))
       const running = new Map<string, number>()
       const results = new Map<string, Set<number>>()
       let effects = 0
@@ -44,7 +35,7 @@ test('I1: over random calls, failures and departures in three processes: one run
         await pause(startsAtMs, time)
         const left = new AbortController()
         if (leavesAtMs !== undefined) time.setTimer(() => left.abort('left'), leavesAtMs)
-        const store = processes[process] as (typeof processes)[number]
+        const store = processes[process] as LeasedIdempotencyStore
         const result = await withIdempotency(
           { store, key, waitMs, leaseMs: 300, onAmbiguous: 'refuse', signal: left.signal },
           async () => {
