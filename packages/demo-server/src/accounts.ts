@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import type { VersionedStore } from 'concurrency-kit'
 import { knexVersionedStore } from 'concurrency-kit/knex'
 import type { Knex } from 'knex'
@@ -11,6 +11,9 @@ export interface Account {
   /** In won, at most 2^53 - 1. */
   readonly balance: number
 }
+
+/** The round trip to a database on another machine. */
+const NETWORK_MS = 1
 
 type AccountStore = VersionedStore<number, Account>
 
@@ -55,7 +58,7 @@ function apart(store: AccountStore): AccountStore {
     transactional: false,
     async read(request) {
       const found = await store.read(request)
-      await setImmediate()
+      await setTimeout(NETWORK_MS)
       return found
     },
     compareAndSet: (request) => store.compareAndSet(request),

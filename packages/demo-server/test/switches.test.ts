@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { startServerProcess } from './support/child.ts'
-import { balanceOf, charge, get } from './support/client.ts'
+import { balanceOf, get, pipeline } from './support/client.ts'
 import { temporaryFolder } from './support/in-process.ts'
 
 const REQUESTS = 60
@@ -14,14 +14,14 @@ afterAll(() => rmSync(folder, { recursive: true }))
 async function race(name: string, switches: { LOCK?: 'off'; VERSION_CHECK?: 'off'; IDEMPOTENCY?: 'off' }) {
   const { url, pid, exited } = await startServerProcess({ ...switches, DATABASE_URL: `sqlite:${join(folder, name)}` })
   const keys = Array.from({ length: REQUESTS }, (_, i) => `race-${i}`)
-  const send = (idempotencyKey: string) => charge(url, 1, { amount: 1, idempotencyKey })
-  const answers = await Promise.all([...keys, ...keys].map(send))
+  const bodies = [...keys, ...keys].map((idempotencyKey) => JSON.stringify({ amount: 1, idempotencyKey }))
+  const statuses = await pipeline(url, '/api/users/1/balance/charge', bodies)
   const metrics = (await get(url, '/metrics')).text
   const conflicts = Number(/concurrency_kit_optimistic_conflicts_total (\d+)/.exec(metrics)?.[1])
   const balance = await balanceOf(url, 1)
   process.kill(pid, 'SIGTERM')
   await exited
-  return { acknowledged: answers.filter(({ status }) => status === 200).length, balance, conflicts }
+  return { acknowledged: statuses.filter((status) => status === 200).length, balance, conflicts }
 }
 
 test('with all guards: every key is charged once, without conflicts', async () => {
