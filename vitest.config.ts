@@ -6,9 +6,26 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+    testTimeout: 30_000,
     // Installs from the registry: a command of its own.
     exclude: ['**/node_modules/**', '**/test/package/**'],
-    testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: ['**/*.engines.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: ['packages/*/test/**/*.engines.test.ts'],
+          globalSetup: 'packages/concurrency-kit/test/support/engines-setup.ts',
+        },
+      },
+    ],
   },
 })

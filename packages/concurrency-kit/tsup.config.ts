@@ -1,7 +1,14 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', knex: 'src/entries/knex.ts', testing: 'src/entries/testing.ts' },
+  entry: {
+    index: 'src/index.ts',
+    ioredis: 'src/entries/ioredis.ts',
+    knex: 'src/entries/knex.ts',
+    pg: 'src/entries/pg.ts',
+    redlock: 'src/entries/redlock.ts',
+    testing: 'src/entries/testing.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'node22',
   splitting: true,

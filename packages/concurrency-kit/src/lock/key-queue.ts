@@ -137,7 +137,10 @@ export class KeyQueue {
   /** Asks, and once more where the answer was lost: the same holder is granted again what it has. */
   async #acquire(holder: string, ttlMs: number): Promise<{ answer: AcquireResult; sentAt: Instant }> {
     const tokens = Math.min(this.#store.handOff.maxSections, TOKENS_PER_WAITER * this.#waiters.size)
-    const request = { key: this.#key, holder, ttlMs, tokens, waiter: this.#place }
+    const onLost = (cause: unknown) => {
+      if (this.#hold?.holder === holder) this.#hold.lose('the store no longer has it', cause)
+    }
+    const request = { key: this.#key, holder, ttlMs, tokens, waiter: this.#place, onLost }
     const limitMs = Math.min(this.#store.commandMs, trustedMs(ttlMs))
     let asking = true
     const onLate = (answer: AcquireResult) => {
@@ -156,7 +159,7 @@ export class KeyQueue {
           throw new StoreError(`${this.#store.name} granted a lease of ${ttlMs} ms only after it was over`)
         } catch (error) {
           this.#store.commandFailed('tryAcquire', this.#key, error)
-          if (asked === 2) throw error
+          if (asked === 2 || this.#store.acquiresOnce) throw error
         }
       }
     } finally {

@@ -22,6 +22,11 @@ export interface AcquireRequest {
    * Its place is given back by a `release` that names it, and lapses by itself when it is not asked for again.
    */
   readonly waiter?: string
+  /**
+   * To be called, with the reason, by a store that learns by itself that what it grants here is gone, such as one whose
+   * locks are bound to a connection. Others leave it: an `extend` that is refused says the same.
+   */
+  readonly onLost?: (cause: unknown) => void
   /** Aborts at the command's deadline: nobody listens to the answer any more, though a late grant is released. */
   readonly signal: Signal
 }
@@ -69,6 +74,11 @@ export interface LockStore<Fencing extends boolean = boolean> {
   readonly name: string
   /** Whether every grant brings fencing tokens; known to the types, so that a lease has a token only where there is one. */
   readonly fencing: Fencing
+  /**
+   * True where the client makes up the holder's name inside the call, so that a lost reply cannot be asked again: such an
+   * acquire fails, and what it may have been granted lasts for one TTL. @defaultValue false
+   */
+  readonly acquiresOnce?: boolean
   /** Longest time that a command may take, in ms. @defaultValue 2_000 */
   readonly commandMs?: number
   /** @defaultValue 128 sections, 25 ms */

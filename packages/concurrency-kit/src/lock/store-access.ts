@@ -2,12 +2,13 @@ import { events } from '../events.ts'
 import { wholeNumber } from '../options.ts'
 import { ask, isPromiseLike } from '../store-command.ts'
 import { type Clock, type Environment, systemEnvironment } from '../time/clock.ts'
-import type { AcquireResult, HandOffBound, LockStore } from './lock-store.ts'
+import type { AcquireRequest, AcquireResult, HandOffBound, LockStore } from './lock-store.ts'
 
 /** A lock store with its options checked, and a deadline on each of its commands. */
 export class StoreAccess {
   readonly name: string
   readonly fencing: boolean
+  readonly acquiresOnce: boolean
   readonly commandMs: number
   readonly handOff: HandOffBound
   readonly environment: Environment
@@ -17,6 +18,7 @@ export class StoreAccess {
     this.#store = store
     this.name = store.name
     this.fencing = store.fencing
+    this.acquiresOnce = store.acquiresOnce ?? false
     this.commandMs = wholeNumber('store.commandMs', store.commandMs ?? 2_000, 1)
     this.handOff = {
       maxSections: wholeNumber('store.handOff.maxSections', store.handOff?.maxSections ?? 128, 1, 1_000_000),
@@ -31,11 +33,11 @@ export class StoreAccess {
 
   /** `onLate` gets the answer that came after `limitMs`, when this had rejected already. */
   tryAcquire(
-    request: { key: string; holder: string; ttlMs: number; tokens: number; waiter: string },
+    request: Required<Omit<AcquireRequest, 'signal'>>,
     limitMs: number,
     onLate: (answer: AcquireResult) => void,
   ): AcquireResult | Promise<AcquireResult> {
-    const { key, holder, ttlMs, tokens, waiter } = request
+    const { key, holder, ttlMs, tokens, waiter, onLost } = request
     return ask(
       `tryAcquire of ${this.name}`,
       limitMs,
@@ -47,6 +49,7 @@ export class StoreAccess {
           ttlMs,
           tokens,
           waiter,
+          onLost,
           get signal() {
             return deadline.signal
           },
