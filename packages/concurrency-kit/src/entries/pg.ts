@@ -1,1 +1,1 @@
-export {}
+export { type PgAdvisoryLockStoreOptions, pgAdvisoryLockStore } from '../lock/stores/pg-advisory.ts'
