@@ -142,7 +142,7 @@ export class Batches {
 /** Each gives the numbers for which it is so. Advisory locks have the halves of a number as two columns. */
 const STATEMENTS: Record<Verb, (numbers: readonly string[]) => Statement> = {
   lock: (numbers) => ({
-    name: 'concurrency_kit_lock',
+    name: 'concurrency_kit_try_lock',
     text: 'SELECT n::text AS number FROM unnest($1::bigint[]) AS n WHERE pg_try_advisory_lock(n)',
     values: [numbers],
   }),

@@ -30,7 +30,14 @@ export class ConnectionLocks {
 
   async acquire(number: bigint, holder: string, onLost: (cause: unknown) => void, signal: Signal): Promise<boolean> {
     const other = this.#grants.get(number)
-    if (other !== undefined) return other.holder === holder && !other.releasing && other.answer
+    if (other !== undefined) {
+      if (other.holder !== holder || other.releasing) return false
+      return other.answer.catch((error) => {
+        if (signal.aborted || other.releasing) throw error
+        // The connection is gone with what was asked before: the next one is asked now.
+        return this.acquire(number, holder, onLost, signal)
+      })
+    }
     const answer = this.#batches.ask('lock', number, signal)
     const grant: Grant = { holder, onLost, answer, held: false, releasing: false }
     this.#grants.set(number, grant)
