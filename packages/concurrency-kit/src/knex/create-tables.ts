@@ -48,7 +48,7 @@ export function tableStatements(tables: Tables, database: 'sqlite' | 'postgres' 
           nameOf(leasedIdempotency, 'leased_idempotency_records'),
           `owner TEXT NOT NULL, attempt INTEGER NOT NULL, lease_ends_at_ms ${bigint} NOT NULL, `,
         )),
-    ...(locks === false ? [] : lockTables(nameOf(locks, 'locks'))),
+    ...(locks === false ? [] : lockTables(dialect, nameOf(locks, 'locks'))),
   ]
 }
 
@@ -65,11 +65,20 @@ function recordTable({ types: { time } }: Dialect, option: string, table: string
   ]
 }
 
-function lockTables(table: string): string[] {
+function lockTables(dialect: Dialect, table: string): string[] {
+  const [locks, tokens] = [quoted('locks', table), quoted('locks', `${table}_tokens`)]
+  if (dialect.name === 'postgres') {
+    // Keys are compared byte by byte, whatever the database's collation takes for equal.
+    return [
+      `CREATE TABLE IF NOT EXISTS ${locks} (
+  key text COLLATE "C" PRIMARY KEY, holder text NOT NULL, ends_at_ms bigint NOT NULL)`,
+      `CREATE SEQUENCE IF NOT EXISTS ${tokens}`,
+    ]
+  }
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoted('locks', table)} (
+    `CREATE TABLE IF NOT EXISTS ${locks} (
   key TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at_ms INTEGER NOT NULL) WITHOUT ROWID`,
-    `CREATE TABLE IF NOT EXISTS ${quoted('locks', `${table}_tokens`)} (
+    `CREATE TABLE IF NOT EXISTS ${tokens} (
   id INTEGER PRIMARY KEY CHECK (id = 1), next_token INTEGER NOT NULL)`,
   ]
 }
