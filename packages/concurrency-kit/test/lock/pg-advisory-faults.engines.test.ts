@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { pgAdvisoryLockStore } from '../../src/entries/pg.ts'
-import { isLeaseLostError, isStoreError } from '../../src/errors.ts'
+import { isStoreError } from '../../src/errors.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
 import type { LockStore } from '../../src/lock/lock-store.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
@@ -10,6 +9,7 @@ import { type PostgresServer, startPostgres } from '../support/containers.ts'
 import { onDocker, onPostgres, type PostgresDatabase, postgresDatabase } from '../support/engines.ts'
 import { FaultyLine } from '../support/faulty-line.ts'
 import { rivalOn } from '../support/rival.ts'
+import { untilLost } from '../support/until-lost.ts'
 
 const opened: (() => Promise<unknown>)[] = []
 
@@ -38,18 +38,6 @@ async function watcherOf(url: string) {
       client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
         WHERE application_name = 'locks' AND locktype = 'advisory' AND datname = current_database()`),
   }
-}
-
-/** Ms from now until each lease is known to be lost. */
-function untilLost(leases: readonly { signal: AbortSignal }[]): Promise<number[]> {
-  const startedAt = performance.now()
-  return Promise.all(
-    leases.map(async ({ signal }) => {
-      if (!signal.aborted) await once(signal, 'abort')
-      expect(isLeaseLostError(signal.reason)).toBe(true)
-      return performance.now() - startedAt
-    }),
-  )
 }
 
 async function closeAll(): Promise<void> {

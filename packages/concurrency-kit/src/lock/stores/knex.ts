@@ -23,15 +23,17 @@ export interface KnexLockStoreOptions {
   /**
    * On SQLite of a database file of its own, never the pool of the records. On Postgres best a small pool of its own too: a
    * renewal that finds every connection of a shared pool taken by long transactions waits for them, and a lease that is not
-   * renewed in time is lost.
+   * renewed in time is lost. Give its `connection` a `connectionTimeoutMillis`: connections that hang while they are made fill
+   * the pool.
    */
   readonly knex: KnexClient
   /** As made by `createTables`; the counter of tokens is called the same with `_tokens` behind. @defaultValue 'locks' */
   readonly table?: string
   /**
    * Postgres only: a connected `pg` client, best one for this alone, on which releases are heard, so that waiters wake
-   * within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`. Without it, or when its connection is gone,
-   * waiters ask again on a timer: every 100 ms at most, or once a second. @defaultValue none
+   * within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`; it is yours to end, and to give an
+   * `error` listener. Without it waiters ask again every 100 ms at most, and once a second when its connection is gone.
+   * @defaultValue none
    */
   readonly listener?: AnnouncementClient
   /** Longest time that a command may take, in ms. @defaultValue 2_000 */
@@ -55,7 +57,9 @@ export interface KnexLockStoreOptions {
  *
  * @throws TypeError, RangeError, StoreError for a client that cannot serve, or bad options.
  * @example
- * const locks = knexLockStore({ knex, listener: await new pg.Client(connectionString).connect() })
+ * const listener = new pg.Client(connectionString)
+ * await listener.connect()
+ * const locks = knexLockStore({ knex, listener })
  */
 export function knexLockStore(options: KnexLockStoreOptions): LockStore<true> {
   return new KnexLockStore(options)
