@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { StoreError } from '../errors.ts'
-import { isBusy, type KnexClient, type KnexTransaction } from './knex-client.ts'
+import { passes } from '../sql/errors.ts'
+import type { KnexClient, KnexTransaction } from './knex-client.ts'
 
 /** A transaction that only its owner can end, and that remembers which of its statements failed for a reason that passes. */
 export interface OwnedTransaction<Transaction> {
@@ -26,7 +27,7 @@ export async function begin<Transaction extends KnexTransaction>(
   executed.catch(() => {})
   let passing: unknown
   transaction.on('query-error', (error) => {
-    if (isBusy(error)) passing = error
+    if (passes(error)) passing = error
   })
   const refuse = () => {
     throw new StoreError('the transaction is ended by whoever began it, not by the handler')

@@ -1,15 +1,9 @@
 import { StoreError } from '../../errors.ts'
-import {
-  asStoreError,
-  checkClient,
-  isBusy,
-  type KnexClient,
-  rowsOf,
-  type TransactionOf,
-} from '../../knex/knex-client.ts'
+import { checkClient, type KnexClient, rowsOf, type TransactionOf } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
 import { whileBusy } from '../../knex/sqlite.ts'
 import { begin, type OwnedTransaction } from '../../knex/transaction.ts'
+import { asStoreError, isBusy } from '../../sql/errors.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
   AttemptRequest,

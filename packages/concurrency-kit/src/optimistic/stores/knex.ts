@@ -1,6 +1,5 @@
 import { StoreError } from '../../errors.ts'
 import {
-  asStoreError,
   checkClient,
   type KnexClient,
   type KnexStatements,
@@ -9,6 +8,7 @@ import {
   rowsOf,
 } from '../../knex/knex-client.ts'
 import { begin } from '../../knex/transaction.ts'
+import { asStoreError } from '../../sql/errors.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
   CompareAndSetRequest,
