@@ -1,6 +1,6 @@
 import { sqlite } from '../sql/sqlite.ts'
 
-export { whileBusy } from './while-busy.ts'
+export { whileBusy } from '../sql/while-busy.ts'
 export const NOW_MS = sqlite.nowMs
 export const NOW_TEXT = sqlite.now
 export const LATER_TEXT = sqlite.later
