@@ -51,19 +51,12 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
     return this.#overdue ? undefined : this.#passing
   }
 
-  async commit(last: Statement): Promise<Committed> {
-    let completed: Row[]
-    try {
-      completed = await this.rows('the last statement', last)
-    } catch (error) {
+  async commit(last?: Statement): Promise<Committed> {
+    const refused = last && (await this.#refused(last))
+    if (refused !== undefined) {
       await this.rollback()
       const passing = this.passing()
-      if (passing !== undefined) return { status: 'failed', passes: true, cause: passing }
-      return { status: 'failed', passes: false, cause: sqlState(error) === '25P02' ? swallowed(this.#failed) : error }
-    }
-    if (completed.length !== 1) {
-      await this.rollback()
-      return { status: 'failed', passes: false, cause: claimGone() }
+      return { status: 'failed', passes: passing !== undefined, cause: passing ?? refused.cause }
     }
     try {
       await this.#answered('COMMIT', this.#begun.commit())
@@ -74,6 +67,15 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
       return answered ? { status: 'failed', passes: passes(cause), cause } : { status: 'ambiguous', cause }
     } finally {
       this.#watch?.end()
+    }
+  }
+
+  async #refused(last: Statement): Promise<{ readonly cause: unknown } | undefined> {
+    try {
+      const rows = await this.rows('the last statement', last)
+      return rows.length === 1 ? undefined : { cause: claimGone() }
+    } catch (error) {
+      return { cause: sqlState(error) === '25P02' ? swallowed(this.#failed) : error }
     }
   }
 

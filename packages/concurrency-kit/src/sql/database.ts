@@ -40,9 +40,9 @@ export interface OwnedTransaction<Transaction> {
   rows(what: string, statement: Statement): Promise<Row[]>
   /** The error of a statement of this transaction after which all of it must be run again. */
   passing(): unknown
-  /** Never rejects. What `last` did is committed only if it returned one row: otherwise nothing is. */
-  commit(last: Statement): Promise<Committed>
-  /** Never rejects: a connection that cannot roll back is of no use, and is dropped. */
+  /** Never rejects. With `last`, a last statement: it must return one row, or nothing is committed. */
+  commit(last?: Statement): Promise<Committed>
+  /** Never rejects, and does nothing where the transaction has ended. A connection that cannot roll back is of no use, and is dropped. */
   rollback(): Promise<void>
 }
 

@@ -77,7 +77,10 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
       const { fingerprint } = found.record
       if (found.completed) return { status: 'completed', record: found.record }
       const freeInMs = await this.#leaseLeftMs(request)
-      return freeInMs > 0 ? { status: 'in_progress', fingerprint, freeInMs } : { status: 'vanished', fingerprint }
+      if (freeInMs > 0) return { status: 'in_progress', fingerprint, freeInMs }
+      // The lease ended between the statements: the claim that may take it over is still to be asked for.
+      if (takeOver && fingerprint === request.fingerprint) continue
+      return { status: 'vanished', fingerprint }
     }
   }
 
