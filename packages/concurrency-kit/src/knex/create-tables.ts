@@ -3,8 +3,8 @@ import type { Dialect } from '../sql/dialect.ts'
 import { quoted } from '../sql/names.ts'
 import { postgres } from '../sql/postgres.ts'
 import { sqlite } from '../sql/sqlite.ts'
+import { whileBusy } from '../sql/while-busy.ts'
 import { dialectOf, type KnexClient } from './knex-client.ts'
-import { whileBusy } from './while-busy.ts'
 
 /** Which tables to make: `true` for the store's default name, or a name. */
 export interface Tables {

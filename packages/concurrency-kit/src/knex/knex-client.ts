@@ -1,11 +1,8 @@
 import { objectWith, shown } from '../options.ts'
+import type { Row } from '../sql/database.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { postgres } from '../sql/postgres.ts'
 import { sqlite } from '../sql/sqlite.ts'
-
-export { quoted } from '../sql/names.ts'
-
-type Row = Record<string, unknown>
 
 /** What the stores use of a Knex instance or transaction to send a statement. */
 export interface KnexStatements {
@@ -15,6 +12,8 @@ export interface KnexStatements {
 
 /** What the stores use of a Knex transaction. */
 export interface KnexTransaction extends KnexStatements {
+  // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
+  readonly client: any
   readonly executionPromise: Promise<unknown>
   isCompleted(): boolean
   commit(): PromiseLike<unknown>
@@ -26,11 +25,14 @@ export interface KnexTransaction extends KnexStatements {
 export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> extends KnexStatements {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
-  transactionProvider(): () => Promise<Transaction>
+  // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex
+  transactionProvider(config?: any): () => Promise<Transaction>
 }
 
 /** The caller's own type of transaction, as its Knex instance gives it. */
-export type TransactionOf<Client> = Client extends { transactionProvider(): () => Promise<infer Transaction> }
+export type TransactionOf<Client> = Client extends {
+  transactionProvider(): () => Promise<infer Transaction extends KnexTransaction>
+}
   ? Transaction
   : never
 
@@ -49,12 +51,6 @@ export function dialectOf(knex: KnexClient): Dialect {
   if (driver === 'better-sqlite3') return sqlite
   if (driver === 'pg') return postgres
   throw new TypeError(`knex must use the client better-sqlite3 or pg, but uses ${shown(driver)}`)
-}
-
-/** @throws TypeError not a Knex instance on SQLite. */
-export function checkClient(knex: KnexClient): void {
-  const { name } = dialectOf(knex)
-  if (name !== 'sqlite') throw new TypeError(`knex must use the client better-sqlite3, but uses ${name}`)
 }
 
 /** better-sqlite3 gives the rows themselves, pg what is around them too. */

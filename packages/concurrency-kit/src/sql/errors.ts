@@ -26,3 +26,20 @@ function codeOf(error: unknown): string | undefined {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
   return typeof code === 'string' ? code : undefined
 }
+
+/** The connection is gone, as the server says by its last word or the system by its own. */
+export function isConnectionLost(error: unknown): boolean {
+  return /^(08|57P)/.test(sqlState(error) ?? '') || /^E[A-Z]{3,}$/.test(codeOf(error) ?? '')
+}
+
+/** The last statement of a transaction did not find what its first had written. */
+export function claimGone(cause?: unknown): StoreError {
+  return new StoreError('the claim was gone when the handler returned: its transaction was ended or undone', { cause })
+}
+
+/** Postgres does nothing more in a transaction in which a statement has failed, and answers its COMMIT with ROLLBACK. */
+export function swallowed(cause: unknown): StoreError {
+  return new StoreError('a statement of the handler failed, and the handler went on: all of it was rolled back', {
+    cause,
+  })
+}

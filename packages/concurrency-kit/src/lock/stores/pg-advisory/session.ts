@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers'
 import { StoreError } from '../../../errors.ts'
+import { ConnectionWatch } from '../../../sql/connection.ts'
 import type { Clock, TimerHandle } from '../../../time/clock.ts'
 
 /** What the store uses of a `pg` pool; the caller's, never ended and never configured here. */
@@ -112,7 +113,9 @@ export class Session {
       timer = clock.setTimer(() => {
         // After a stalled event loop the answer may lie there unread: it gets a turn first.
         setImmediate(() => {
-          if (this.#failRunning === fail) this.lose(new Error(`it did not answer within ${commandMs} ms`))
+          if (this.#failRunning !== fail) return
+          new ConnectionWatch(this.#client).hangUp()
+          this.lose(new Error(`it did not answer within ${commandMs} ms`))
         })
       }, commandMs)
       this.#client.query(statement).then(

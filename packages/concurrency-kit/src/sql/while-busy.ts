@@ -1,7 +1,7 @@
 import type { Signal } from '../abort.ts'
-import { asStoreError, passes } from '../sql/errors.ts'
 import { backOff } from '../time/backoff.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
+import { asStoreError, passes } from './errors.ts'
 
 const BUSY = { baseMs: 1, capMs: 20 }
 
