@@ -30,8 +30,8 @@ export interface KnexLockStoreOptions {
   /** As made by `createTables`; the counter of tokens is called the same with `_tokens` behind. @defaultValue 'locks' */
   readonly table?: string
   /**
-   * Postgres only: a connected `pg` client, best one for this alone, on which releases are heard, so that waiters wake
-   * within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`; it is yours to end, and to give an
+   * Postgres only: a `pg` client, best one for this alone, connected to Postgres itself (PgBouncer may be in front of `knex`),
+   * on which releases are heard, so that waiters wake within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`; it is yours to end, and to give an
    * `error` listener. Without it waiters ask again every 100 ms at most, and once a second when its connection is gone.
    * @defaultValue none
    */
@@ -92,6 +92,8 @@ class KnexLockStore implements LockStore<true> {
     if (listener === undefined) return
     if (name === 'sqlite') throw new TypeError('listener must not be given on SQLite, which announces nothing')
     objectWith('listener', listener, ['query', 'on', 'removeListener'])
+    if ('totalCount' in listener)
+      throw new TypeError('listener must be a client, but is a pool: it lends another each time')
     const { clock } = environment
     const announcements = new Announcements({ client: listener, channel: channelOf(table), clock, commandMs })
     this.#announcements = announcements

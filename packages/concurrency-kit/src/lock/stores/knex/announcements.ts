@@ -4,6 +4,8 @@ import type { Clock } from '../../../time/clock.ts'
 /** What the store uses of a connected `pg` client; the caller's, never ended and never configured here. */
 export interface AnnouncementClient {
   query(text: string): Promise<unknown>
+  /** Of a pool, which is none. */
+  readonly totalCount?: never
   // biome-ignore lint/suspicious/noExplicitAny: each event brings something else, or nothing
   on(event: 'notification' | 'end', listener: (message: any) => void): unknown
   // biome-ignore lint/suspicious/noExplicitAny: as above
