@@ -30,9 +30,10 @@ export interface KnexLockStoreOptions {
   /** As made by `createTables`; the counter of tokens is called the same with `_tokens` behind. @defaultValue 'locks' */
   readonly table?: string
   /**
-   * Postgres only: a `pg` client, best one for this alone, connected to Postgres itself (PgBouncer may be in front of `knex`),
-   * on which releases are heard, so that waiters wake within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`; it is yours to end, and to give an
-   * `error` listener. Without it waiters ask again every 100 ms at most, and once a second when its connection is gone.
+   * Postgres only: a `pg` client, best one for this alone, on which releases are heard, so that waiters wake within a
+   * round trip. It is connected to Postgres itself (PgBouncer may be in front of `knex`), and is yours to end and to give
+   * an `error` listener; the store sends `LISTEN` on it, and `UNLISTEN` at `close()`. Without it waiters ask again every
+   * 100 ms at most, and once a second when its connection is gone.
    * @defaultValue none
    */
   readonly listener?: AnnouncementClient
@@ -47,10 +48,10 @@ export interface KnexLockStoreOptions {
  * Locks in a lease table, on the database's clock, with fencing tokens: on SQLite for the processes of one machine that
  * share a file, on Postgres for all that share a database.
  *
- * Acquire, extend and release are one statement each on Postgres. Tokens follow the database's clock and a sequence, whichever is
- * ahead, so they also increase after the sequence was lost or a failover set it back. A grant is on the disk before it counts, unless the
- * database is told otherwise (`synchronous_commit`). A statement that hangs is given up with its connection after `commandMs`.
- * A key is a row of an index: at most about 2600 bytes in UTF-8.
+ * On Postgres acquire, extend and release are one statement each. Tokens follow the database's clock and a sequence,
+ * whichever is ahead, so they also increase after the sequence was lost or set back by a failover. A grant is on the disk
+ * before it counts, unless the database is told otherwise (`synchronous_commit`). A statement that hangs is given up with its
+ * connection after `commandMs`. A key is in an index: at most about 2600 bytes in UTF-8.
  *
  * On SQLite a command that finds the file busy is repeated until its deadline, and waiters ask again on a timer: it
  * announces nothing.
