@@ -40,7 +40,7 @@ describe('a lease table on Postgres', () => {
     await knex.destroy()
   })
   afterEach(async () => {
-    for (const close of opened.splice(0)) await close()
+    for (const close of opened.splice(0).reverse()) await close()
   })
   afterAll(() => database.drop())
 

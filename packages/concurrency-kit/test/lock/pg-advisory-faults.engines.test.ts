@@ -122,11 +122,11 @@ onPostgres.describe('advisory locks on a bad line', () => {
 
   test('a line that stands still for a moment loses nothing', async () => {
     const { store } = await setUp()
-    const lease = await acquireLock({ store, key: 'k', ttlMs: 300 })
+    const lease = await acquireLock({ store, key: 'k', ttlMs: 600 })
     line.stall()
-    const proofs = line.next('reply', '', 0)
-    setTimeout(() => line.resume(), 150)
-    await proofs
+    // The first proof is asked for after 200 ms.
+    setTimeout(() => line.resume(), 300)
+    await line.nextReplyTo('held', 0)
     lease.assertHeld()
     await lease.release()
   })

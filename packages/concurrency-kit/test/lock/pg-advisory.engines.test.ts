@@ -56,7 +56,7 @@ describe('advisory locks', () => {
     await watcher.connect()
   })
   afterEach(async () => {
-    for (const close of opened.splice(0)) await close()
+    for (const close of opened.splice(0).reverse()) await close()
     expect(await locksOnServer()).toBe(0)
   })
   afterAll(async () => {
@@ -86,6 +86,7 @@ describe('advisory locks', () => {
 
     test('what gathers while a statement is under way goes with the next', async () => {
       const line = await FaultyLine.to(Number(new URL(database.url).port))
+      opened.push(() => line.close())
       const { store } = open({ connectionString: line.through(database.url) })
       await withDistributedLock({ store, key: 'first' }, () => {})
       line.delay(10)
@@ -95,8 +96,7 @@ describe('advisory locks', () => {
       )
       // Two hundred times two round trips of 20 ms would take 8 s.
       expect(performance.now() - startedAt).toBeLessThan(500)
-      await opened.pop()?.()
-      await line.close()
+      line.delay(0)
     })
 
     test('L24: a second holder on the same connection is refused, though the session could have the lock twice', async () => {
@@ -234,13 +234,12 @@ describe('advisory locks', () => {
     for (const poolMode of ['transaction', 'session'] as const) {
       test(`L24: in ${poolMode} mode the first lock says that it cannot be, and leaves nothing`, async () => {
         const bouncer = await startPgBouncer(database.url, poolMode)
+        opened.push(bouncer.stop)
         const { pool, store } = open({ connectionString: bouncer.url })
         const refused = withDistributedLock({ store, key: 'pooled' }, () => expect.unreachable())
         await expect(refused).rejects.toThrow(/pooler such as PgBouncer/)
         await expect(refused).rejects.toSatisfy(isStoreError)
         expect(pool.idleCount).toBe(pool.totalCount)
-        await opened.pop()?.()
-        await bouncer.stop()
       })
     }
   })
