@@ -59,7 +59,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     try {
       owned = await this.#database.begin({ waitMs: request.waitMs, signal: request.signal })
     } catch (cause) {
-      if (isStoreError(cause) && cause.transient) return { status: 'busy', cause }
+      if (isStoreError(cause) && cause.transient) return { status: cause.cause === undefined ? 'busy' : 'retry', cause }
       throw this.#failed('BEGIN', cause, request)
     }
     let found: AttemptResult | undefined
