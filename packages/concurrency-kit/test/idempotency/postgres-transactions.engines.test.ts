@@ -124,6 +124,41 @@ describe.each(clients)('transactions of records on Postgres through %s', (_name,
     expect(await Promise.all([held, waiting])).toEqual(['by the rival', 'by the rival'])
   })
 
+  test('its signal ends the waiting for a rival, with its reason; the pool goes on', async () => {
+    const rival = open(database)
+    const running = deferred()
+    const done = deferred()
+    const held = withIdempotency({ store: rival.store, key: 'a' }, async () => {
+      running.resolve()
+      await done.promise
+    })
+    await running.promise
+    const abort = new AbortController()
+    const call = withIdempotency({ store: process.store, key: 'a', signal: abort.signal }, () => expect.unreachable())
+    const waiting = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    await expect.poll(async () => (await database.sql.raw(waiting)).rows[0].n).toBe(1)
+    abort.abort('left')
+    await expect(call).rejects.toBe('left')
+    expect(await withIdempotency({ store: process.store, key: 'b' }, () => 'goes on')).toBe('goes on')
+    done.resolve()
+    await held
+  })
+
+  test('a handler that is too slow for the server fails, and is not run again', async () => {
+    const name = new URL(database.url).pathname.slice(1)
+    await database.sql.raw(`ALTER DATABASE ${name} SET idle_in_transaction_session_timeout = '30ms'`)
+    const impatient = open(database)
+    let ran = 0
+    const call = withIdempotency({ store: impatient.store, key: 'a' }, async ({ transaction }) => {
+      ran += 1
+      await setTimeout(100)
+      await credit(impatient, transaction)
+    })
+    expect(isStoreError(await call.catch((error) => error))).toBe(true)
+    await database.sql.raw(`ALTER DATABASE ${name} RESET idle_in_transaction_session_timeout`)
+    expect([ran, await database.count('idempotency_records')]).toEqual([1, 0])
+  })
+
   test('the handler’s statements have the session’s own lock_timeout back', async () => {
     const { store } = process
     const show = async ({ transaction }: { transaction: unknown }) =>
@@ -209,8 +244,10 @@ describe.each(clients)('transactions of records on Postgres through %s', (_name,
   test('C6: a pool that stays exhausted ends in a transient StoreError, and nothing ran', async () => {
     const small = open(database, { max: 1, commandMs: 50 })
     const giveBack = await small.occupy()
+    const startedMs = performance.now()
     const call = withIdempotency({ store: small.store, key: 'a', waitMs: 60 }, () => expect.unreachable())
     await expect(call).rejects.toMatchObject({ code: 'STORE_ERROR', transient: true })
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
     await expect(findReplay({ store: small.store, key: 'a' })).rejects.toMatchObject({ code: 'STORE_ERROR' })
     await giveBack()
     expect(await withIdempotency({ store: small.store, key: 'a' }, () => 'room again')).toBe('room again')

@@ -13,7 +13,7 @@ export interface Account {
   readonly balance: number
 }
 
-export interface ProcessOptions {
+interface ProcessOptions {
   readonly url?: string
   readonly max?: number
   readonly isolationLevel?: IsolationLevel
