@@ -11,7 +11,7 @@ import { events } from '../events.ts'
 import { backOff } from '../time/backoff.ts'
 import { systemEnvironment } from '../time/clock.ts'
 import type { CheckedRun } from './idempotency-options.ts'
-import type { Settlement, TransactionalIdempotencyStore } from './idempotency-store.ts'
+import type { AttemptResult, Settlement, TransactionalIdempotencyStore } from './idempotency-store.ts'
 import { settle } from './settlement.ts'
 
 export interface TransactionalContext<Transaction> {
@@ -33,6 +33,9 @@ export interface Settled {
 const RERUN = { baseMs: 5, capMs: 200 }
 const BUSY = { baseMs: 2, capMs: 25 }
 
+/** Longest wait for a COMMIT that was not answered to be decided, in ms, where the caller's own wait is over. */
+const COMMIT_MS = 1_000
+
 const UNANSWERED = 'a COMMIT was not answered, and the store did not say later'
 
 /** Attempts until one commits, finds the record, or there have been enough. */
@@ -47,11 +50,12 @@ export async function runTransactional<Transaction, Result>(
   const endMs = environment.clock.monotonicMs() + run.waitMs
   const request = { ...run, finalErrors: run.finalErrors !== undefined }
   let settlement: Settlement | undefined
-  let ambiguous = false
+  let ambiguous: boolean = false
   for (let attempt = 1, busy = 0; ; ) {
     signal?.throwIfAborted()
-    const waitMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
-    const answer = await store
+    const leftMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
+    const waitMs: number = ambiguous ? Math.max(leftMs, COMMIT_MS) : leftMs
+    const answer: AttemptResult = await store
       .attempt({ ...request, waitMs }, async (transaction) => {
         // Its claim was granted: the COMMIT that was not answered has not happened.
         ambiguous = false
@@ -74,7 +78,7 @@ export async function runTransactional<Transaction, Result>(
         throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${run.waitMs} ms`)
       case 'busy':
         busy += 1
-        if (waitMs === 0) {
+        if (leftMs === 0) {
           if (ambiguous) throw new AmbiguousOutcomeError(key, UNANSWERED, { cause: answer.cause })
           throw new StoreError(`${store.name} had no room within ${run.waitMs} ms`, {
             cause: answer.cause,

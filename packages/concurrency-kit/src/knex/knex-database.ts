@@ -59,7 +59,12 @@ export class KnexDatabase<Transaction extends KnexTransaction> implements Databa
       signal,
     })
     const connection: PgConnection = await begun.transaction.client.acquireConnection()
-    return new KnexOwnedTransaction(begun, this.dialect, { commandMs: this.#commandMs, waitMs, clock }, connection)
+    return new KnexOwnedTransaction(
+      begun,
+      this.dialect,
+      { commandMs: this.#commandMs, waitMs, clock, signal },
+      connection,
+    )
   }
 
   #answered(what: string, rows: Promise<Row[]>, signal?: Signal): Promise<Row[]> {

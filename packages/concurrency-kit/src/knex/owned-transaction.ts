@@ -1,8 +1,9 @@
+import type { Signal } from '../abort.ts'
 import { ConnectionWatch, type PgConnection } from '../sql/connection.ts'
 import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf } from '../sql/deadline.ts'
 import type { Dialect } from '../sql/dialect.ts'
-import { claimGone, isConnectionLost, passes, sqlState, swallowed } from '../sql/errors.ts'
+import { claimGone, isConnectionLost, passes, sqlState, swallowed, tookTooLong } from '../sql/errors.ts'
 import type { Clock } from '../time/clock.ts'
 import { type KnexTransaction, rowsOf } from './knex-client.ts'
 import type { BegunTransaction } from './transaction.ts'
@@ -13,6 +14,8 @@ export interface Limits {
   /** How long a claim may wait for a rival besides. */
   readonly waitMs: number
   readonly clock: Clock
+  /** Ends waiting for a rival. */
+  readonly signal: Signal | undefined
 }
 
 /** A transaction through Knex, with deadlines on a database that may hang. */
@@ -39,7 +42,7 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
     const { commandMs = 0, waitMs = 0 } = this.#limits ?? {}
     const bound = this.#dialect.boundWait(waitMs)
     if (bound !== undefined) await this.rows(what, { sql: bound, bindings: [] })
-    return this.#answered(what, rowsOf(this.transaction, sql, bindings), commandMs + waitMs)
+    return this.#answered(what, rowsOf(this.transaction, sql, bindings), commandMs + waitMs, this.#limits?.signal)
   }
 
   rows(what: string, { sql, bindings }: Statement): Promise<Row[]> {
@@ -47,8 +50,8 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
   }
 
   passing(): unknown {
-    // A server that hangs would let the next attempt hang too.
-    return this.#overdue ? undefined : this.#passing
+    // A server that hangs would let the next attempt hang too, and so would a handler that is too slow for it.
+    return this.#overdue || tookTooLong(this.#watch?.lost) ? undefined : this.#passing
   }
 
   async commit(last?: Statement): Promise<Committed> {
@@ -84,13 +87,18 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
     this.#watch?.end()
   }
 
-  #answered<Answer>(what: string, answer: Promise<Answer>, limitMs = this.#limits?.commandMs): Promise<Answer> {
+  #answered<Answer>(
+    what: string,
+    answer: Promise<Answer>,
+    limitMs = this.#limits?.commandMs,
+    signal?: Signal,
+  ): Promise<Answer> {
     if (this.#limits === undefined || limitMs === undefined) return answer
     const onOver = () => {
       this.#overdue = true
       this.#watch?.hangUp()
     }
-    return answerOf(what, answer, { limitMs, clock: this.#limits.clock, onOver })
+    return answerOf(what, answer, { limitMs, clock: this.#limits.clock, signal, onOver })
   }
 
   #note(error: unknown): void {

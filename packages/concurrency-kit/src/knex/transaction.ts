@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { StoreError } from '../errors.ts'
+import { isConnectionLost, sqlState } from '../sql/errors.ts'
 import { dialectOf, type KnexClient, type KnexTransaction } from './knex-client.ts'
 
 /** A transaction that only whoever began it can end. */
@@ -17,7 +18,7 @@ export async function begin<Transaction extends KnexTransaction>(
 ): Promise<BegunTransaction<Transaction>> {
   const transaction = await knex.transactionProvider(config)()
   // Knex also gives a transaction whose BEGIN has failed, and the reason here alone.
-  if (transaction.isCompleted()) await transaction.executionPromise
+  if (transaction.isCompleted()) await transaction.executionPromise.catch(refuseToBegin)
   // better-sqlite3 answers synchronously: without this turn of the event loop, a row of transactions would let no other
   // request in, and no timer or new connection either.
   if (!dialectOf(knex).remote) await setImmediate()
@@ -42,4 +43,10 @@ export async function begin<Transaction extends KnexTransaction>(
       } catch {}
     },
   }
+}
+
+/** A connection of the pool that the server has closed is seen to be so by its BEGIN, which then did nothing. */
+function refuseToBegin(cause: unknown): never {
+  const transient = sqlState(cause) === undefined || isConnectionLost(cause)
+  throw new StoreError('BEGIN failed', { cause, transient })
 }

@@ -1,4 +1,5 @@
 import type { Signal } from '../abort.ts'
+import { StoreError } from '../errors.ts'
 import { objectWith, oneOf, wholeNumber } from '../options.ts'
 import { ConnectionWatch } from '../sql/connection.ts'
 import type { BeginRequest, Database, OwnedTransaction, Row, Statement } from '../sql/database.ts'
@@ -83,8 +84,8 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
     try {
       return (await answerOf(what, client.query(this.#prepared.query(statement)), deadline)).rows
     } catch (error) {
-      this.#prepared.outdated(error)
-      throw error
+      if (!this.#prepared.outdated(error)) throw error
+      throw new StoreError(`${what}: its table has changed since it was prepared`, { cause: error, transient: true })
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Signal } from '../abort.ts'
 import { ConnectionWatch } from '../sql/connection.ts'
 import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf } from '../sql/deadline.ts'
-import { claimGone, isConnectionLost, passes, sqlState, swallowed } from '../sql/errors.ts'
+import { claimGone, isConnectionLost, passes, sqlState, swallowed, tookTooLong } from '../sql/errors.ts'
 import { postgres } from '../sql/postgres.ts'
 import type { Clock } from '../time/clock.ts'
 import { guardedClient } from './guarded-client.ts'
@@ -58,8 +58,8 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   }
 
   passing(): unknown {
-    // A server that hangs would let the next attempt hang too.
-    return this.#overdue ? undefined : this.#passing
+    // A server that hangs would let the next attempt hang too, and so would a handler that is too slow for it.
+    return this.#overdue || tookTooLong(this.#watch.lost) ? undefined : this.#passing
   }
 
   async commit(last?: Statement): Promise<Committed> {
@@ -67,7 +67,7 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     const { prepared, commandMs } = this.#options
     const before = last === undefined ? [] : [prepared.query(mustReturnOneRow(last))]
     const together = this.#client.pipeline === true
-    let committing = together
+    let committing = together && this.#watch.lost === undefined
     try {
       if (!together) await this.#send('the last statement', before, commandMs)
       committing = true

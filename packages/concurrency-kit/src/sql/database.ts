@@ -28,7 +28,10 @@ export interface Database<Transaction, Inside = Transaction> {
   alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]>
   /** One statement in a transaction that the caller has begun. */
   inside(transaction: Inside, what: string, statement: Statement): Promise<Row[]>
-  /** Rejects with a transient `StoreError` where no connection was free in time. */
+  /**
+   * Rejects with a transient `StoreError` where nothing was begun and may be later: without a cause no connection was
+   * free in time, with one the connection had broken.
+   */
   begin(request: BeginRequest): Promise<OwnedTransaction<Transaction>>
 }
 

@@ -8,7 +8,7 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /** Another process writes the SQLite file, or has written it since this transaction read: nothing was done. */
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error) ?? '')
 }
 
@@ -29,7 +29,14 @@ function codeOf(error: unknown): string | undefined {
 
 /** The connection is gone, as the server says by its last word or the system by its own. */
 export function isConnectionLost(error: unknown): boolean {
+  const severity: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'severity') : undefined
+  if (severity === 'FATAL' || severity === 'PANIC') return true
   return /^(08|57P)/.test(sqlState(error) ?? '') || /^E[A-Z]{3,}$/.test(codeOf(error) ?? '')
+}
+
+/** The server hung up because the transaction took longer than it allows: so would the next one. */
+export function tookTooLong(error: unknown): boolean {
+  return /^25P0[34]$/.test(sqlState(error) ?? '')
 }
 
 /** The last statement of a transaction did not find what its first had written. */

@@ -23,7 +23,8 @@ export async function testDatabase(): Promise<TestDatabase> {
   const { url, drop } = await postgresDatabase()
   const closing: (() => Promise<unknown>)[] = []
   const knex: TestDatabase['knex'] = ({ connectionString = url, max = 10 } = {}) => {
-    const instance = createKnex({ client: 'pg', connection: connectionString, pool: { min: 0, max } })
+    const log = { warn() {}, error() {} }
+    const instance = createKnex({ client: 'pg', connection: connectionString, pool: { min: 0, max }, log })
     closing.push(() => instance.destroy())
     return instance
   }

@@ -1,4 +1,4 @@
-import { isStoreError } from '../../errors.ts'
+import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction } from '../../sql/database.ts'
 import { asStoreError } from '../../sql/errors.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
@@ -59,7 +59,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     try {
       owned = await this.#database.begin({ waitMs: request.waitMs, signal: request.signal })
     } catch (cause) {
-      if (isStoreError(cause) && cause.transient) return { status: 'busy', cause }
+      if (isStoreError(cause) && cause.transient) return { status: cause.cause === undefined ? 'busy' : 'retry', cause }
       throw this.#failed('BEGIN', cause, request)
     }
     let found: AttemptResult | undefined
@@ -82,7 +82,8 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   /** What the attempt comes to where the record stands. */
   async #found(owned: OwnedTransaction<Transaction>, request: AttemptRequest): Promise<AttemptResult> {
     const found = this.#records.found(await owned.rows(`read of ${this.name}`, this.#records.read(request)))
-    if (found?.completed === true) return { status: 'replay', record: found.record }
+    if (found === undefined) return { status: 'retry', cause: new StoreError('the record has just expired') }
+    if (found.completed) return { status: 'replay', record: found.record }
     // Only a program other than this store leaves a record in progress behind a commit.
     return { status: 'in_progress' }
   }

@@ -1,7 +1,7 @@
 import type { Break } from '../break.ts'
 
-const store = 'src/idempotency/stores/knex.ts'
-const records = 'src/idempotency/stores/knex-records.ts'
+const store = 'src/idempotency/stores/sql.ts'
+const records = 'src/idempotency/stores/record-statements.ts'
 const leasedRun = 'src/idempotency/leased-run.ts'
 const flights = 'test/idempotency/flights.test.ts'
 const leased = 'test/idempotency/leased.test.ts'
@@ -38,7 +38,7 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'I1',
     what: 'the claim replaces a record that stands',
     file: records,
-    find: 'WHERE ${table}.${columns.expiresAt} <= ${NOW_TEXT}${conflict.replaceable}',
+    find: 'WHERE ${table}.${columns.expiresAt} <= ${now}${form.replaceable}',
     replace: 'WHERE true',
     tests: sqlite,
   },
@@ -91,7 +91,7 @@ export const idempotencyBreaks: readonly Break[] = [
     what: 'the handler’s error is judged by its code',
     file: store,
     find: "if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }",
-    replace: "if (isBusy(error)) return { status: 'retry', cause: error }",
+    replace: "if (this.#database.dialect.claimMet(error) !== undefined) return { status: 'retry', cause: error }",
     tests: transactional,
   },
   {
@@ -105,9 +105,9 @@ export const idempotencyBreaks: readonly Break[] = [
   {
     pitfall: 'I8',
     what: 'a clock an hour off decides what has expired',
-    file: 'src/knex/sqlite.ts',
-    find: "export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
-    replace: "export const NOW_TEXT = `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
+    file: 'src/sql/sqlite.ts',
+    find: "now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
+    replace: "now: `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
     tests: sqlite,
   },
   {
@@ -130,9 +130,9 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'I11',
     what: 'the claim is committed before the handler runs',
     file: store,
-    find: 'if (claimed !== undefined) return undefined',
+    find: 'if (found === undefined) return this.#run(',
     replace:
-      "if (claimed !== undefined) {\n        await rowsOf(transaction, 'COMMIT', [])\n        await rowsOf(transaction, 'BEGIN', [])\n        return undefined\n      }",
+      "for (const sql of found === undefined ? ['COMMIT', 'BEGIN'] : []) await owned.rows(sql, { sql, bindings: [] })\n    if (found === undefined) return this.#run(",
     tests: sqlite,
   },
   {
@@ -163,23 +163,23 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'S5',
     what: 'the transaction reads before it writes',
     file: store,
-    find: 'const claimed = await this.#records.claim(',
-    replace: 'await this.#records.read(transaction, request)\n      const claimed = await this.#records.claim(',
+    find: 'const claimed = await owned.claim(',
+    replace: 'await this.#found(owned, request)\n      const claimed = await owned.claim(',
     tests: sqlite,
   },
   {
     pitfall: 'S6',
     what: 'a second connection is taken inside the transaction',
     file: store,
-    find: 'const found = await this.#claim(owned, request)',
-    replace: 'await this.#records.find(this.#knex, request)\n    const found = await this.#claim(owned, request)',
+    find: 'if (found === undefined) return this.#run(',
+    replace: 'await this.find(request)\n    if (found === undefined) return this.#run(',
     tests: sqlite,
   },
   {
     pitfall: 'S9',
     what: 'any insert error means that the key exists',
     file: store,
-    find: "throw asStoreError('claim of knex', cause)",
+    find: "throw this.#failed('claim', cause, request)",
     replace: "return { status: 'in_progress' }",
     tests: transactional,
   },
@@ -187,7 +187,7 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'S10',
     what: 'a busy file is a failure',
     file: store,
-    find: "if (isBusy(cause)) return { status: 'busy', cause }",
+    find: 'if (status !== undefined) return { status, cause }',
     replace: '',
     tests: sqlite,
   },
@@ -227,8 +227,8 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'C11',
     what: 'the record is not complete when the call answers',
     file: records,
-    find: 'const bindings = [words.completed, text]',
-    replace: 'const bindings = [words.inProgress, text]',
+    find: 'const bindings: unknown[] = [words.completed, text]',
+    replace: 'const bindings: unknown[] = [words.inProgress, text]',
     tests: transactional,
   },
 ]

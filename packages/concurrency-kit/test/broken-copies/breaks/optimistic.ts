@@ -10,7 +10,7 @@ export const optimisticBreaks: readonly Break[] = [
   {
     pitfall: 'S8',
     what: 'the version is checked when read, not when written',
-    file: 'src/optimistic/stores/knex.ts',
+    file: 'src/optimistic/stores/versioned-rows.ts',
     find: 'WHERE ${this.#id} = ? AND ${this.#version} = ? RETURNING *`',
     replace: 'WHERE ${this.#id} = ? AND (${this.#version} = ? OR true) RETURNING *`',
     tests: versioned,
@@ -82,7 +82,7 @@ export const optimisticBreaks: readonly Break[] = [
   {
     pitfall: 'S3',
     what: 'a version is rounded',
-    file: 'src/optimistic/stores/knex.ts',
+    file: 'src/optimistic/stores/versioned-rows.ts',
     find: 'if (!Number.isSafeInteger(version)) {',
     replace: 'if (false) {',
     tests: versioned,
@@ -130,17 +130,17 @@ export const optimisticBreaks: readonly Break[] = [
   {
     pitfall: 'S10',
     what: 'a busy file is a failure at once',
-    file: 'src/knex/sqlite.ts',
-    find: 'if (!isBusy(error) || signal.aborted) throw',
+    file: 'src/sql/while-busy.ts',
+    find: 'if (!passes(error) || signal.aborted) throw',
     replace: 'throw',
     tests: lock,
   },
   {
     pitfall: 'S14',
     what: 'the purge cannot use its index',
-    file: 'src/idempotency/stores/knex-records.ts',
-    find: '(SELECT rowid FROM ${table.table} WHERE ${columns.expiresAt} <=',
-    replace: "(SELECT rowid FROM ${table.table} WHERE ${columns.expiresAt} || '' <=",
+    file: 'src/sql/sqlite.ts',
+    find: '(SELECT rowid FROM ${table} WHERE ${expiresAt} <=',
+    replace: "(SELECT rowid FROM ${table} WHERE ${expiresAt} || '' <=",
     tests: 'test/knex/create-tables.test.ts',
   },
 ]

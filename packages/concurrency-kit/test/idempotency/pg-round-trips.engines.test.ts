@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { pgIdempotencyStore, pgVersionedStore } from '../../src/entries/pg.ts'
+import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
+import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
+import { onPostgres } from '../support/engines.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import type { Account } from '../support/postgres-clients.ts'
+
+const { describe, test } = onPostgres
+
+describe('what a charge through pg sends', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await testDatabase()
+  })
+  afterAll(() => database.close())
+
+  /** Counts how often the client sends after it has heard something. */
+  function countRoundTrips(pool: pg.Pool) {
+    const counted = { roundTrips: 0 }
+    pool.on('connect', (client) => {
+      const { stream } = Reflect.get(client, 'connection') as { stream: Duplex }
+      const write = stream.write.bind(stream)
+      let heard = true
+      stream.on('data', () => {
+        heard = true
+      })
+      stream.write = (...args: unknown[]) => {
+        if (heard) counted.roundTrips += 1
+        heard = false
+        return Reflect.apply(write, stream, args) as boolean
+      }
+    })
+    return counted
+  }
+
+  test.each([
+    [false, { charge: 6, replay: 4 }],
+    [true, { charge: 4, replay: 3 }],
+  ] as const)('pipelining: %s: %o round trips, once its statements are prepared', async (pipeline, expected) => {
+    const pool = database.pool({ pipeline, max: 1 })
+    const counted = countRoundTrips(pool)
+    const store = pgIdempotencyStore({ pool })
+    const accounts = pgVersionedStore<Account>({ pool, table: 'accounts' })
+    const charge = async (key: string) => {
+      counted.roundTrips = 0
+      await withIdempotency({ store, key: `${key} ${pipeline}` }, ({ transaction }) =>
+        optimisticUpdate({ store: accounts.within(transaction), id: 1 }, (account) => ({
+          ...account,
+          balance: account.balance + 1,
+        })),
+      )
+      return counted.roundTrips
+    }
+    await charge('warm')
+    expect({ charge: await charge('a'), replay: await charge('a') }).toEqual(expected)
+  })
+
+  test('a table of the caller’s own: its names, its words, and columns out of the payload', async () => {
+    await database.sql.raw(`CREATE TABLE charges (idempotency_key text UNIQUE NOT NULL, request_hash text NOT NULL,
+      status text NOT NULL, user_id bigint NOT NULL, amount numeric NOT NULL, response text, created_at timestamp NOT NULL, expires_at timestamptz NOT NULL)`)
+    const store = pgIdempotencyStore({
+      pool: database.pool(),
+      table: 'charges',
+      columns: { scope: null, outcome: null, fingerprint: 'request_hash', result: 'response' },
+      statusWords: { inProgress: 'PROCESSING', completed: 'COMPLETED' },
+      extraColumns: ({ userId, amount }: { userId: number; amount: number }) => ({ user_id: userId, amount }),
+    })
+    const payload = { userId: 7, amount: 9_007_199_254_740_991 }
+    const call = () => withIdempotency({ store, key: 'a', payload }, () => 'charged')
+    expect([await call(), await call()]).toEqual(['charged', 'charged'])
+    const { rows } = await database.sql.raw('SELECT status, user_id, amount, response FROM charges')
+    expect(rows).toEqual([{ status: 'COMPLETED', user_id: '7', amount: '9007199254740991', response: '"charged"' }])
+    await expect(withIdempotency({ store, key: 'b', scope: 's', payload }, () => 1)).rejects.toThrow(
+      'scope must not be given',
+    )
+  })
+})
