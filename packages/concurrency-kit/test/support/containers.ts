@@ -72,7 +72,7 @@ export async function startRedisCluster(): Promise<RedisServers> {
 export interface RedisSentinel extends RedisServers {
   /** Of the one sentinel; its master is called `main`. */
   readonly sentinelPort: number
-  /** Makes the other server the master; resolves when the sentinel says so. */
+  /** Kills the master (`SIGKILL`); resolves when the other server is, and the dead one has come back as its replica. */
   failOver(): Promise<void>
 }
 
@@ -88,35 +88,36 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   ]
   const sentinel = `(test -e /tmp/sentinel || printf '${settings.join('\\n')}\\n' >/tmp/sentinel; exec redis-server /tmp/sentinel --sentinel >/tmp/sentinel-log) &`
   const announced = '--replica-announce-ip 127.0.0.1'
-  const commands = [
-    redisServer(main, announced),
-    redisServer(replica, `${announced} --replicaof 127.0.0.1 ${main}`),
-    sentinel,
-  ]
-  const masterPort = () =>
-    askRedis(sentinelPort, async (redis) => {
-      const [, port] = (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main')) as string[]
-      return Number(port)
-    })
+  const replicating = (port: number, master: number) =>
+    redisServer(port, `${announced} --replicaof 127.0.0.1 ${master} --repl-diskless-sync-delay 0`)
+  const commands = [redisServer(main, announced), replicating(replica, main), sentinel]
+  const askSentinel = (verb: string) => askRedis(sentinelPort, (redis) => redis.call('SENTINEL', verb, 'main'))
+  const masterPort = async () => Number(((await askSentinel('GET-MASTER-ADDR-BY-NAME')) as string[])[1])
+  const replicated = () =>
+    untilConnected(async () => {
+      const text = JSON.stringify(await askSentinel('REPLICAS'))
+      if (!text.includes('"master-link-status","ok"') || !text.includes('"flags","slave"')) throw new Error(text)
+    }, 1)
   const servers = await serveRedis([...ports, sentinelPort], commands, async () => {
     for (const port of [...ports, sentinelPort]) await untilConnected(() => pingRedis(port))
-    await untilConnected(async () => {
-      const replicas = await askRedis(sentinelPort, (redis) => redis.call('SENTINEL', 'REPLICAS', 'main'))
-      if (!JSON.stringify(replicas).includes('"master-link-status","ok"')) throw new Error('no replica yet')
-    })
+    // By itself it asks the servers every 10 s what they are.
+    await askRedis(sentinelPort, (redis) => redis.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', '200'))
+    await replicated()
   })
   const failOver = async () => {
-    const before = await masterPort()
-    await untilConnected(() => askRedis(sentinelPort, (redis) => redis.call('SENTINEL', 'FAILOVER', 'main')), 1)
+    await replicated()
+    const dead = await masterPort()
+    await servers.exec('sh', '-c', `kill -9 $(cat /tmp/${dead}/pid)`)
     await untilConnected(async () => {
-      if ((await masterPort()) === before) throw new Error('not failed over yet')
+      if ((await masterPort()) === dead) throw new Error('not failed over yet')
     }, 1)
+    await servers.exec('sh', '-c', `${replicating(dead, await masterPort())}`)
   }
   return { ...servers, ports, sentinelPort, failOver }
 }
 
 function redisServer(port: number, flags: string): string {
-  return `mkdir -p /tmp/${port} && (cd /tmp/${port} && exec redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' ${flags} >/tmp/${port}/log) &`
+  return `mkdir -p /tmp/${port} && (cd /tmp/${port} && exec redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' --pidfile /tmp/${port}/pid ${flags} >/tmp/${port}/log) &`
 }
 
 async function serveRedis(
