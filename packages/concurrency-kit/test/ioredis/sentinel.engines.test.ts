@@ -64,11 +64,11 @@ onDocker.describe('by Sentinel', () => {
   onDocker.test(
     'L20: tokens increase, and waiters go on, over a failover and a counter that was lost with it',
     async () => {
-      const store = ioredisLockStore({ client })
+      const store = ioredisLockStore({ client, commandMs: 20_000 })
       const key = randomUUID()
-      const token = () => withDistributedLock({ store, key, waitMs: 20_000 }, (lease) => lease.fencingToken)
+      const token = () => withDistributedLock({ store, key, ttlMs: 30_000, waitMs: 20_000 }, (lease) => lease.fencingToken)
       const before = await token()
-      const held = await acquireLock({ store, key, ttlMs: 1_000 })
+      const held = await acquireLock({ store, key, ttlMs: 30_000 })
       expect(held.fencingToken).toBeGreaterThan(before)
       const waiting = token()
       await failOver()

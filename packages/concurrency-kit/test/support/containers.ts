@@ -84,7 +84,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     `port ${sentinelPort}`,
     `sentinel monitor main 127.0.0.1 ${main} 1`,
     'sentinel down-after-milliseconds main 500',
-    'sentinel failover-timeout main 3000',
+    'sentinel failover-timeout main 1000',
   ]
   const sentinel = `(test -e /tmp/sentinel || printf '${settings.join('\\n')}\\n' >/tmp/sentinel; exec redis-server /tmp/sentinel --sentinel >/tmp/sentinel-log) &`
   const announced = '--replica-announce-ip 127.0.0.1'
