@@ -66,7 +66,8 @@ onDocker.describe('by Sentinel', () => {
     async () => {
       const store = ioredisLockStore({ client, commandMs: 20_000 })
       const key = randomUUID()
-      const token = () => withDistributedLock({ store, key, ttlMs: 30_000, waitMs: 20_000 }, (lease) => lease.fencingToken)
+      const token = () =>
+        withDistributedLock({ store, key, ttlMs: 30_000, waitMs: 20_000 }, (lease) => lease.fencingToken)
       const before = await token()
       const held = await acquireLock({ store, key, ttlMs: 30_000 })
       expect(held.fencingToken).toBeGreaterThan(before)
