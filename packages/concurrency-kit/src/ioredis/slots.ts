@@ -1,3 +1,4 @@
+import { shown } from '../options.ts'
 import { type IoredisClient, keyOnServer } from './client.ts'
 
 const SLOTS = 16_384
@@ -12,7 +13,12 @@ export class KeysBeside {
   /** By slot, found when first needed. */
   readonly #tags = new Map<number, string>()
 
+  /** @throws TypeError on a Cluster, for a `keyPrefix` with an empty tag: no tag behind it would count. */
   constructor(client: IoredisClient) {
+    const { keyPrefix = '' } = client.options
+    if (client.isCluster && /^[^{]*\{\}/.test(keyPrefix)) {
+      throw new TypeError(`client.options.keyPrefix must not have an empty hash tag, but is ${shown(keyPrefix)}`)
+    }
     this.#client = client
   }
 

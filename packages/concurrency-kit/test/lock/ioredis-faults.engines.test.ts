@@ -39,10 +39,20 @@ async function faultyProcess(options: object = {}) {
   return { line, client, store, close }
 }
 
+/** The server knows the scripts: what meets a fault is the command itself, not the asking for its text. */
+async function warmUp({ store }: ReturnType<typeof lockProcess>): Promise<void> {
+  const key = freshKey()
+  const { signal } = new AbortController()
+  await rivalOn(store, key).acquire()
+  await store.extend({ key, holder: 'rival', ttlMs: 1_000, signal })
+  await rivalOn(store, key).release()
+}
+
 /** Runs a section on a faulty line beside a rival's, and sees that they exclude each other. */
 async function besideRival(verb: string, spring: (typeof faults)[number][1], options: object): Promise<void> {
   const { line, store, close } = await faultyProcess(options)
   const rival = lockProcess()
+  await warmUp(rival)
   const key = freshKey()
   const live = new Set<string>()
   const tokens: bigint[] = []
@@ -93,6 +103,21 @@ onRedis.describe(
     }
   },
 )
+
+onRedis.test('L6: an acquire whose reply was lost is granted again at once, not after its own lease', async () => {
+  for (const spring of [faults[2][1], faults[3][1]]) {
+    const { line, store, close } = await faultyProcess()
+    const direct = lockProcess()
+    await warmUp(direct)
+    const key = freshKey()
+    const sprung = spring(line, key)
+    const lease = await acquireLock({ store, key, ttlMs: 60_000, waitMs: 0 })
+    await sprung
+    expect((await rivalOn(direct.store, key).acquire()).acquired).toBe(false)
+    await lease.release()
+    await Promise.all([close(), direct.close()])
+  }
+})
 
 onRedis.describe('a server that does not answer', () => {
   onRedis.test('L19: ends in a StoreError by the store’s own deadline, whatever the client would do', async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis-5'
 import { expect } from 'vitest'
 import { ioredisLockStore } from '../../src/entries/ioredis.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
@@ -12,6 +13,12 @@ import { rivalOn } from '../support/rival.ts'
 for (const options of [{}, { keyPrefix: 'app:' }, { enableAutoPipelining: true, stringNumbers: true }]) {
   lockStoreContract(onRedis, `ioredis ${JSON.stringify(options)}`, async () => lockProcess(options))
 }
+
+lockStoreContract(onRedis, 'ioredis 5', async () => {
+  const client = new Redis5(sharedRedis())
+  const store = ioredisLockStore({ client })
+  return { store, close: () => store.close().then(() => client.disconnect()) }
+})
 
 onRedis.describe('what is on the server', () => {
   onRedis.test('the lock key is the caller’s, its value the holder, and nothing is left of it', async () => {
