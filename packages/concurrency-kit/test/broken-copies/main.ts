@@ -10,6 +10,7 @@ import path from 'node:path'
 import type { Break } from './break.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { idempotencyBreaks } from './breaks/idempotency.ts'
+import { ioredisBreaks } from './breaks/ioredis.ts'
 import { lockBreaks } from './breaks/lock.ts'
 import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
@@ -24,6 +25,7 @@ const breaks = [
   ...idempotencyBreaks,
   ...optimisticBreaks,
   ...postgresBreaks,
+  ...ioredisBreaks,
   ...demoServerBreaks,
 ]
 

@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { expect } from 'vitest'
+import { isStoreError } from '../../src/errors.ts'
+import { runScript, Script } from '../../src/ioredis/script.ts'
+import { onRedis, sharedRedis } from '../support/engines.ts'
+
+/** Unknown to every server. */
+const unknownScript = () => new Script(`--[[${randomUUID()}]] return { KEYS[1], ARGV[1] }`)
+
+onRedis.describe('a script', () => {
+  onRedis.test('L9: is sent by its text where it is not known, also in a pipeline that ioredis makes', async () => {
+    for (const enableAutoPipelining of [false, true]) {
+      const client = new Redis(sharedRedis(), { enableAutoPipelining })
+      const script = unknownScript()
+      const answers = await Promise.all(['a', 'b', 'c'].map((key) => runScript(client, 'test', script, [key], [1])))
+      expect(answers).toEqual([
+        ['a', '1'],
+        ['b', '1'],
+        ['c', '1'],
+      ])
+      expect(await client.evalsha(script.sha1, 1, 'd', '2')).toEqual(['d', '2'])
+      client.disconnect()
+    }
+  })
+
+  onRedis.test('that the server refuses is a StoreError, transient only where it did nothing for now', async () => {
+    const client = new Redis(sharedRedis())
+    const refusal = async (message: string) => {
+      const script = new Script(`return redis.error_reply('${message}')`)
+      const error = await runScript(client, 'test', script, [], []).catch((caught: unknown) => caught)
+      return isStoreError(error) ? error.transient : error
+    }
+    expect(await refusal("READONLY You can\\'t write against a read only replica.")).toBe(true)
+    expect(await refusal('CLUSTERDOWN The cluster is down')).toBe(true)
+    expect(await refusal('WRONGTYPE Operation against a key')).toBe(false)
+    client.disconnect()
+  })
+})
