@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { type RedisServers, startRedis } from './containers.ts'
 import { FaultyLine } from './faulty-line.ts'
@@ -26,19 +27,28 @@ export async function startQuorum(count: number): Promise<Quorum> {
   const servers = await startRedis({ count })
   const direct = servers.ports.map(nodeOn)
   const inside = (script: string) => servers.exec('sh', '-c', script)
-  // The bracket keeps the shell that runs this out of the answer.
-  const pidOf = (node: number) => `$(pgrep -f '[r]edis-server.*:${servers.ports[node]}')`
+  /** Inside, of servers that have been sent a signal: one that is stopped cannot say it. */
+  const pids = new Map<number, string>()
+  const pidOf = async (node: number) => {
+    const info = (await direct[node]?.info('server')) ?? ''
+    return /^process_id:(\d+)/m.exec(info)?.[1] as string
+  }
   return {
     direct,
     connect: () => connect(servers),
     signal: async (node, signal) => {
-      await inside(`kill -${signal} ${pidOf(node)}`)
+      const pid = pids.get(node) ?? (await pidOf(node))
+      pids.set(node, pid)
+      await inside(`kill -${signal} ${pid}`)
     },
     restartEmpty: async (node) => {
       const port = servers.ports[node]
-      const killed = `pid=${pidOf(node)}; kill -KILL $pid; while kill -0 $pid 2>/dev/null; do :; done`
+      const pid = await pidOf(node)
+      const killed = `kill -KILL ${pid}; while kill -0 ${pid} 2>/dev/null; do :; done`
       const start = `redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' --daemonize yes >/dev/null`
       await inside(`${killed}; ${start}; until redis-cli -p ${port} ping 2>/dev/null | grep -q PONG; do :; done`)
+      pids.delete(node)
+      await untilAnswers(direct[node] as Redis)
     },
     stop: async () => {
       for (const node of direct) node.disconnect()
@@ -58,5 +68,12 @@ async function connect(servers: RedisServers): Promise<Connected> {
       for (const node of nodes) node.disconnect()
       await Promise.all(lines.map((line) => line.close()))
     },
+  }
+}
+
+async function untilAnswers(node: Redis): Promise<void> {
+  for (;;) {
+    if (await node.ping().catch(() => undefined)) return
+    await setTimeout(10)
   }
 }
