@@ -12,11 +12,12 @@ import { demoServerBreaks } from './breaks/demo-server.ts'
 import { idempotencyBreaks } from './breaks/idempotency.ts'
 import { lockBreaks } from './breaks/lock.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
+import { redlockBreaks } from './breaks/redlock.ts'
 
 const workspace = path.resolve(import.meta.dirname, '../../../..')
 const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
 const wanted = process.argv.slice(2)
-const breaks = [...lockBreaks, ...idempotencyBreaks, ...optimisticBreaks, ...demoServerBreaks]
+const breaks = [...lockBreaks, ...idempotencyBreaks, ...redlockBreaks, ...optimisticBreaks, ...demoServerBreaks]
 
 /** Sources and tests of both packages; what is installed is linked to, so the server in the copy runs on the intact kit. */
 function copyOf(): string {

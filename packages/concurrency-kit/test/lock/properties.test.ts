@@ -25,6 +25,16 @@ const calls = fc.array(
   { minLength: 1, maxLength: 10 },
 )
 
+/** Times, on the monotonic clock that starts at 1000, in which a process does not reach the store at all. */
+const outages = fc.array(
+  fc.record({
+    process: fc.nat({ max: PROCESSES - 1 }),
+    fromMs: fc.integer({ min: 1_000, max: 2_000 }),
+    forMs: fc.integer({ min: TTL_MS, max: 3 * TTL_MS }),
+  }),
+  { maxLength: 4 },
+)
+
 type Call = (typeof calls extends fc.Arbitrary<infer Calls> ? Calls : never)[number]
 
 /** Several processes on one store, over time and lines that the test alone moves on. */
@@ -39,9 +49,12 @@ class World {
   readonly #came = new Map<string, number[]>()
   readonly #began = new Map<string, number[]>()
 
-  constructor(scheduler: fc.Scheduler, line: Line) {
+  constructor(scheduler: fc.Scheduler, lineOf: (process: number) => Line) {
     this.#scheduler = scheduler
-    this.stores = Array.from({ length: PROCESSES }, () => new LockStoreOfProcess(this.behind, line))
+    this.stores = Array.from(
+      { length: PROCESSES },
+      (_, process) => new LockStoreOfProcess(this.behind, lineOf(process)),
+    )
   }
 
   async call({ process, key, startsAtMs, takesMs, waitMs, throws, leavesAtMs }: Call, index: number): Promise<void> {
@@ -97,10 +110,10 @@ class World {
   }
 }
 
-test('over random orders of commands in three processes: one at a time, first in first out in each, nobody forgotten, nothing left', async () => {
+test('L15, L20, L21: over random orders of commands in three processes: one at a time, first in first out in each, nobody forgotten, nothing left', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), calls, async (scheduler, planned) => {
-      const under = new World(scheduler, async (command) => {
+      const under = new World(scheduler, () => async (command) => {
         await scheduler.schedule(Promise.resolve(), 'request')
         const answer = await command()
         await scheduler.schedule(Promise.resolve(), 'reply')
@@ -124,18 +137,23 @@ test('over random orders of commands in three processes: one at a time, first in
   )
 })
 
-test('over random losses and delays of commands: never two live leases, tokens increase, everybody ends, nothing left', async () => {
+test('L15, L20, L21: over random losses and delays of commands: never two live leases, tokens increase, everybody ends, nothing left', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
       calls,
+      outages,
       fc.infiniteStream(fc.constantFrom('answer', 'answer', 'answer', 'answer', 'lose request', 'lose reply')),
       fc.infiniteStream(fc.nat({ max: 9 })),
-      async (scheduler, planned, faults, chance) => {
-        const under = new World(scheduler, async (command) => {
+      async (scheduler, planned, down, faults, chance) => {
+        const under: World = new World(scheduler, (process) => async (command) => {
           const fault = faults.next().value
           await scheduler.schedule(Promise.resolve(), 'request')
-          if (fault === 'lose request') throw new Error('connection refused')
+          const atMs = under.time.monotonicMs()
+          const isDown = down.some(
+            (time) => time.process === process && atMs >= time.fromMs && atMs < time.fromMs + time.forMs,
+          )
+          if (isDown || fault === 'lose request') throw new Error('connection refused')
           const answer = await command()
           await scheduler.schedule(Promise.resolve(), 'reply')
           if (fault === 'lose reply') throw new Error('connection reset')

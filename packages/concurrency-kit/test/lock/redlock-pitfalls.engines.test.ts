@@ -167,15 +167,17 @@ onDocker.describe('faults of redlock', () => {
       const store = redlockLockStore({ redlock: redlock5(nodes) })
       const sent = await scriptsRunOn(direct[0] as Redis)
       await expect(
-        withDistributedLock({ store, key, ttlMs: 450 }, async ({ signal }) => {
+        withDistributedLock({ store, key, ttlMs: 450 }, async (lease) => {
           await pause(450)
-          expect(await sent()).toBeLessThanOrEqual(1 + 3)
+          lease.assertHeld()
+          // One acquire and three extensions, and each script in full the first time.
+          expect(await sent()).toBeLessThanOrEqual(6)
+          const lost = once(lease.signal as AbortSignal, 'abort')
           await onAll((node) => node.del(key))
-          await once(signal as AbortSignal, 'abort')
+          await lost
         }),
       ).rejects.toMatchObject({ code: 'LEASE_LOST' })
-      // One acquire, at most five extensions, one release.
-      expect(await sent()).toBeLessThanOrEqual(7)
+      expect(await sent()).toBeLessThanOrEqual(10)
       await store.close()
     },
   )
@@ -197,10 +199,36 @@ onDocker.describe('faults of redlock', () => {
     takeDown(lines, 0, 1, 2)
     for (const redlockOn of [redlock4, redlock5]) {
       const store = redlockLockStore({ redlock: redlockOn(nodes).removeAllListeners('error') })
-      await expect(withDistributedLock({ store, key }, () => 'ran')).rejects.toSatisfy(isStoreError)
+      await expect(withDistributedLock({ store, key }, () => 'ran')).rejects.toThrow('3 of 3 nodes failed')
       await store.close()
     }
   })
+
+  prove('L11 in redlock 4.2: an extension that fails gives the lease back', async ({ nodes, lines, key }) => {
+    const redlock = redlock4(nodes)
+    const lock = await redlock.acquire([key], 5_000)
+    const cut = [0, 1].map((node) => lines[node]?.next('request', scriptsOf(redlock).extend, 'cut'))
+    await expect(Promise.resolve(redlock.extend(lock, 5_000))).rejects.toMatchObject({ name: 'LockError' })
+    await Promise.all(cut)
+    expect((await valuesOf(key))[2]).toBe(null)
+  })
+
+  prove(
+    'L11: an extension that fails leaves the lease as it was, and is tried again',
+    async ({ nodes, lines, key }) => {
+      for (const redlockOn of [redlock4, redlock5]) {
+        const redlock = redlockOn(nodes)
+        const store = redlockLockStore({ redlock })
+        await withDistributedLock({ store, key, ttlMs: 600 }, async (lease) => {
+          await Promise.all([0, 1].map((node) => lines[node]?.next('request', scriptsOf(redlock).extend, 'cut')))
+          await pause(600)
+          lease.assertHeld()
+          expect((await valuesOf(key))[2]).toBeTypeOf('string')
+        })
+        await store.close()
+      }
+    },
+  )
 
   prove(
     'L16 in redlock 5: with one node that hangs, a lost vote leaves its partial lock behind',
