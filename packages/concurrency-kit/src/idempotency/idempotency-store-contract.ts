@@ -186,7 +186,7 @@ export function idempotencyStoreContract<Transaction>(
     })
 
     prove('keys are exact: quotes, percent signs, case and characters of any script', async (subject) => {
-      const keys = ["'", '"', '%', '_', '?', ':k', 'A', 'a', '한글', '🔒', 'é', 'é', ' ', 'a'.repeat(255)]
+      const keys = ["'", '"', '%', '_', '?', ':k', 'A', 'a', '한글', '🔒', '\u00e9', 'e\u0301', ' ', 'a'.repeat(255)]
       for (const key of keys) assert.equal(await subject.run({ key }, async () => key), key)
       for (const key of keys) assert.equal(await subject.run({ key }, async () => 'again'), key)
     })
@@ -242,6 +242,14 @@ function leasedVerbs<Transaction>(
     assert.equal(await store.complete({ ...claim('a'), outcome: 'result', text: '1' }), true)
     const done = await store.claim(claim('b'))
     assert.deepEqual(done, { status: 'completed', record: { fingerprint: 'f', outcome: 'result', text: '1' } })
+  })
+
+  leased('of many that claim at once, one is granted', async (store, claim) => {
+    const claims = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((owner) => store.claim(claim(owner))))
+    assert.deepEqual(claims.map(({ status }) => status).sort(), [
+      'claimed',
+      ...Array.from({ length: 4 }, () => 'in_progress'),
+    ])
   })
 
   leased('completing again as the same owner, whose reply was lost, answers true again', async (store, claim) => {

@@ -15,6 +15,7 @@ import { lockBreaks } from './breaks/lock.ts'
 import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
 import { postgresBreaks } from './breaks/postgres.ts'
+import { redlockBreaks } from './breaks/redlock.ts'
 
 const workspace = path.resolve(import.meta.dirname, '../../../..')
 const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
@@ -26,6 +27,7 @@ const breaks = [
   ...optimisticBreaks,
   ...postgresBreaks,
   ...ioredisBreaks,
+  ...redlockBreaks,
   ...demoServerBreaks,
 ]
 

@@ -1,4 +1,6 @@
 import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
+import { endLeases } from '../../src/lock/lock-engine.ts'
+import type { LockStore } from '../../src/lock/lock-store.ts'
 
 /** The store as another process has it: an object of its own, whose callers do not join those of this one. */
 export function asAnotherProcess(
@@ -16,5 +18,42 @@ export function asAnotherProcess(
     complete: (request) => behind.complete(request),
     abandon: (request) => behind.abandon(request),
     ...faults,
+  }
+}
+
+/** A command's way to the store and back, on which a test may hold it up or lose it. */
+export type Line = <Answer>(command: () => Answer | PromiseLike<Answer>) => Promise<Answer>
+
+/** The lock store as another process has it: an object, and so a queue and leases, of its own. */
+export class LockStoreOfProcess<Fencing extends boolean> implements LockStore<Fencing> {
+  readonly name = 'shared'
+  readonly fencing: Fencing
+  declare readonly environment?: NonNullable<LockStore['environment']>
+  watchers = 0
+  readonly #behind: LockStore<Fencing>
+  readonly #line: Line
+
+  constructor(behind: LockStore<Fencing>, line: Line) {
+    this.fencing = behind.fencing
+    if (behind.environment !== undefined) this.environment = behind.environment
+    this.#behind = behind
+    this.#line = line
+  }
+
+  readonly tryAcquire: LockStore['tryAcquire'] = (request) => this.#line(() => this.#behind.tryAcquire(request))
+  readonly extend: LockStore['extend'] = (request) => this.#line(() => this.#behind.extend(request))
+  readonly release: LockStore['release'] = (request) => this.#line(() => this.#behind.release(request))
+
+  watch(key: string, mayBeFree: () => void): () => void {
+    this.watchers += 1
+    const unwatch = this.#behind.watch?.(key, mayBeFree)
+    return () => {
+      this.watchers -= 1
+      unwatch?.()
+    }
+  }
+
+  close(): Promise<void> {
+    return endLeases(this)
   }
 }

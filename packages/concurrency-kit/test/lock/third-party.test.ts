@@ -1,0 +1,85 @@
+import { setTimeout } from 'node:timers/promises'
+import { describe, test } from 'vitest'
+import { lockStoreContract } from '../../src/entries/testing.ts'
+import type { AcquireRequest, AcquireResult, ReleaseRequest } from '../../src/index.ts'
+import { outcomesOf } from '../support/outcomes.ts'
+import { ThirdPartyLockStore } from '../support/third-party-store.ts'
+
+lockStoreContract({ describe, test }, 'by a third party', async () => opened(new ThirdPartyLockStore()))
+
+/** Looks first and takes then, with time between the two. */
+class DoubleHolder extends ThirdPartyLockStore {
+  override async tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    const free = this.live(request.key) === undefined
+    await this.onItsWay()
+    if (free) this.leases.delete(request.key)
+    return super.tryAcquire(request)
+  }
+}
+
+/** Releases whatever lease there is. */
+class WrongRelease extends ThirdPartyLockStore {
+  override release(request: ReleaseRequest): Promise<boolean> {
+    return super.release({ ...request, holder: this.live(request.key)?.holder ?? request.holder })
+  }
+}
+
+/** Counts by key, and forgets the count with the lease. */
+class TokenGoingBackwards extends ThirdPartyLockStore {
+  override tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    if (this.live(request.key) === undefined) this.nextToken = 1n
+    return super.tryAcquire(request)
+  }
+}
+
+/** Says once that it watches, and never that a key was released. */
+class LostWakeUp extends ThirdPartyLockStore {
+  override watch(_key: string, mayBeFree: () => void): () => void {
+    mayBeFree()
+    return () => {}
+  }
+}
+
+/** Waits some seconds for the key and takes it then, whether anybody still listens or not. */
+class LateAcquire extends ThirdPartyLockStore {
+  override async tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    const endMs = performance.now() + 6_000
+    for (;;) {
+      const answer = await super.tryAcquire(request)
+      if (answer.acquired || performance.now() > endMs) return answer
+      await setTimeout(5)
+    }
+  }
+}
+
+/** Takes its time over the answer, and the lease is over when it comes. */
+class LateAnswer extends ThirdPartyLockStore {
+  override async tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    const answer = await super.tryAcquire(request)
+    if (answer.acquired) await setTimeout(Math.min(request.ttlMs, 1_000))
+    return answer
+  }
+}
+
+describe('the published contract catches a lock store', () => {
+  for (const [fault, Store, seenBy] of [
+    ['with two holders at once', DoubleHolder, 'of many that ask at once, at most one is granted'],
+    ['whose release does not look at the holder', WrongRelease, 'a release by anybody else changes nothing'],
+    ['whose tokens go backwards', TokenGoingBackwards, 'fencing tokens increase over releases, expiries and ranges'],
+    ['that loses wake-ups', LostWakeUp, 'a watcher hears of a release, and no more once it has stopped'],
+    ['that acquires late', LateAcquire, 'an attempt on a held key is refused at once, and takes nothing later'],
+    ['that answers late', LateAnswer, 'a grant is answered while its lease lasts'],
+  ] as const) {
+    test.concurrent(fault, async ({ expect }) => {
+      const { failed, passed } = await outcomesOf((runner) =>
+        lockStoreContract(runner, fault, async () => opened(new Store())),
+      )
+      expect(failed).toContain(seenBy)
+      expect(passed).not.toEqual([])
+    })
+  }
+})
+
+function opened(store: ThirdPartyLockStore) {
+  return { store, close: () => store.close() }
+}
