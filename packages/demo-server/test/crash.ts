@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { isAlive, type ServerProcess, startServerProcess } from './support/child.ts'
 import { charge } from './support/client.ts'
-import { temporaryFolder } from './support/in-process.ts'
+import { temporaryFolder } from './support/temporary-folder.ts'
 
 const USERS = 10
 const CLIENTS = 30

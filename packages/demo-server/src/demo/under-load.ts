@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { K6 } from './find-k6.ts'
-import { audit, readBalances } from './ledger.ts'
+import { type Audit, audit, sqliteLedger } from './ledger.ts'
 import { type LoadResult, runK6 } from './run-k6.ts'
 import { startServer } from './server-process.ts'
 import { table } from './table.ts'
@@ -27,11 +27,12 @@ export async function underLoad(k6: K6): Promise<boolean> {
     const file = path.join(temporaryFolder(), 'load.db')
     const server = await startServer({ DATABASE_URL: `sqlite:${file}` })
     try {
-      const starting = readBalances(file)
+      const ledger = sqliteLedger(file)
+      const starting = await ledger.balances()
       const load = await runK6(k6, script, { ...options, BASE_URL: server.url }, showProgress)
       const conflicts = await server.counter('concurrency_kit_optimistic_conflicts_total')
       const replays = await server.counter('concurrency_kit_idempotency_replays_total')
-      verdicts.push(judge(load, audit(file, starting, load.acknowledged), conflicts, replays))
+      verdicts.push(judge(load, await audit(ledger, starting, load.acknowledged), conflicts, replays))
     } finally {
       await server.stop()
     }
@@ -39,7 +40,7 @@ export async function underLoad(k6: K6): Promise<boolean> {
   return verdicts.every((held) => held)
 }
 
-function judge(load: LoadResult, sums: ReturnType<typeof audit>, conflicts: number, replays: number): boolean {
+function judge(load: LoadResult, sums: Audit, conflicts: number, replays: number): boolean {
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`
   const held = (holds: boolean) => (holds ? 'holds' : 'DOES NOT HOLD')
   const rows: [string, string, boolean | undefined][] = [
