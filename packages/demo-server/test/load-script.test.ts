@@ -25,7 +25,7 @@ async function answering(status: number, body: object) {
 function load(url: string, script = 'balance-charge') {
   if (k6 === undefined) throw new Error('skipped without k6')
   const options = { BASE_URL: url, THINK_SECONDS: 0, USER_COUNT: 2 }
-  return runK6(k6, script, options, undefined, ['--vus', '6', '--iterations', '30'])
+  return runK6(k6, script, options, { flags: ['--vus', '6', '--iterations', '30'] })
 }
 
 describe.skipIf(k6 === undefined)('the load script', () => {
