@@ -7,13 +7,18 @@ import type { Backing } from './backing.ts'
 /** A fresh database on the Postgres that all tests share, and their Redis, whose lock keys may be others' too. */
 export const redisAndPostgres = async (): Promise<Backing> => {
   const { url, drop } = await postgresDatabase()
+  return backingOn(url, sharedRedis(), drop)
+}
+
+/** A database that is there, and a Redis. */
+export function backingOn(url: string, redisUrl: string, discard: () => Promise<void> = async () => {}): Backing {
   const connected = async () => {
     const client = new pg.Client({ connectionString: url, types: { getTypeParser: asPrinted } })
     await client.connect()
     return client
   }
   return {
-    env: { DATABASE_URL: url, REDIS_URL: sharedRedis() },
+    env: { DATABASE_URL: url, REDIS_URL: redisUrl },
     ledger: postgresLedger(url),
     sql: async (statement) => {
       const client = await connected()
@@ -29,7 +34,7 @@ export const redisAndPostgres = async (): Promise<Backing> => {
       await client.query('LOCK TABLE users IN EXCLUSIVE MODE')
       return { free: () => client.end() }
     },
-    discard: drop,
+    discard,
   }
 }
 
