@@ -8,3 +8,5 @@ export { createTables, type Tables, tableStatements } from '../knex/create-table
 export type { KnexClient, KnexStatements, KnexTransaction, TransactionOf } from '../knex/knex-client.ts'
 export { type KnexLockStoreOptions, knexLockStore } from '../lock/stores/knex.ts'
 export { type KnexVersionedStoreOptions, knexVersionedStore } from '../optimistic/stores/knex.ts'
+export type { VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
+export type { IsolationLevel } from '../sql/isolation-level.ts'
