@@ -59,7 +59,7 @@ onRedisAndPostgres.describe('several instances on one Postgres', () => {
     async () => {
       // Locks in each process: the two meet at the key alone, which is legal on a shared database.
       const key = randomUUID()
-      const { server, first, free, close } = await withRival({ REDIS_URL: '' }, key)
+      const { server, first, free, close } = await withRival({ LOCK: 'off' }, key)
       const callers = Array.from({ length: CALLERS }, () => charge(server.url, 1, { amount: 1, idempotencyKey: key }))
       await vi.waitFor(async () => expect(await running(server.url)).toBe(CALLERS))
       expect((await charge(server.url, 2, { amount: 5, idempotencyKey: randomUUID() })).json.balance).toBe(5)

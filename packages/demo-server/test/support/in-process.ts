@@ -1,5 +1,5 @@
 import pino, { type Logger } from 'pino'
-import { defaultLimits, type Limits, readConfig, type Switches } from '../../src/config.ts'
+import { type Limits, readConfig, type Switches } from '../../src/config.ts'
 import { startDemoServer } from '../../src/demo-server.ts'
 import { type Backing, embedded, type OpenBacking } from './backing.ts'
 
@@ -22,12 +22,13 @@ interface Settings {
 export async function startTestServer(settings: Settings = {}, open: OpenBacking = embedded): Promise<TestServer> {
   const { users = 20, switches, limits, log, env } = settings
   const backing = await open()
+  const config = readConfig({ PORT: '0', ...backing.env, ...env })
   const server = await startDemoServer(
     {
-      ...readConfig({ PORT: '0', ...backing.env, ...env }),
+      ...config,
       seedUsers: users,
-      switches: { lock: true, versionCheck: true, idempotency: true, ...switches },
-      limits: { ...defaultLimits, ...limits },
+      switches: { ...config.switches, ...switches },
+      limits: { ...config.limits, ...limits },
     },
     log ?? pino({ level: 'silent' }),
   )
