@@ -38,8 +38,10 @@ export async function underFaults(k6: K6, engines: Engines): Promise<boolean> {
       onAnswer: (charge) => felt.answered(charge?.userId),
       signal: over.signal,
     })
-    // Without the load there is nothing to be felt: its failure ends the run.
-    await Promise.race([oneAfterAnother(engines, instances, felt), load])
+    const early = load.then(() => {
+      throw new Error('k6 ended before the faults were over')
+    })
+    await Promise.race([oneAfterAnother(engines, instances, felt), early])
     over.abort()
     const { checks, acknowledged } = await load
     await instances.stop()

@@ -40,7 +40,7 @@ export class FeltFaults {
     }
     const last = this.#lastMs.get(userId)
     if (window !== undefined) {
-      window.gapMs = Math.max(window.gapMs, nowMs - Math.max(...this.#lastMs.values(), 0))
+      window.gapMs = Math.max(window.gapMs, nowMs - Math.max(...this.#lastMs.values()))
       if (last !== undefined) window.userGapMs = Math.max(window.userGapMs, nowMs - last)
       window.waiting?.delete(userId)
       if (window.waiting?.size === 0) window.everybodyServed()

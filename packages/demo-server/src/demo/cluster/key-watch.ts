@@ -11,16 +11,22 @@ export interface KeysSeen {
   readonly strangers: readonly string[]
 }
 
+export interface KeyWatch {
+  /** So far. */
+  seen(): KeysSeen
+  stop(): Promise<KeysSeen>
+}
+
 const EVERY_MS = 100
 const LOCK_KEY = /^balance:user:\d+$/
 /** The counter of fencing tokens, and the queues of processes that wait, as `ioredisLockStore` documents them. */
 const KIT_KEY = /^concurrency-kit:(fencing-tokens$|waiting:balance:user:\d+$)/
 
 /**
- * Looks at all keys of the first Redis of `redisUrl` again and again, until the returned function is called; undefined
- * where the URL does not name a server but how to find one.
+ * Looks at all keys of the first Redis of `redisUrl` again and again; undefined where the URL does not name a server
+ * but how to find one.
  */
-export async function watchKeys(redisUrl: string): Promise<(() => Promise<KeysSeen>) | undefined> {
+export async function watchKeys(redisUrl: string): Promise<KeyWatch | undefined> {
   const location = locksLocation(redisUrl)
   const url = location.kind === 'single' ? location.url : location.kind === 'quorum' ? location.urls[0] : undefined
   if (url === undefined) return undefined
@@ -47,10 +53,14 @@ export async function watchKeys(redisUrl: string): Promise<(() => Promise<KeysSe
     redis.disconnect()
   }
   const watched = watch()
-  return async () => {
-    watching = false
-    await watched
-    return { samples, mostLocks, strangers: [...strangers] }
+  const seen = () => ({ samples, mostLocks, strangers: [...strangers] })
+  return {
+    seen,
+    stop: async () => {
+      watching = false
+      await watched
+      return seen()
+    },
   }
 }
 

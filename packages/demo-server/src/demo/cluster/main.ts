@@ -52,7 +52,7 @@ async function main(): Promise<boolean> {
 
 async function runAll(k6: K6, engines: Engines): Promise<boolean> {
   const startedAtMs = performance.now()
-  const stopWatching = await watchKeys(engines.redisUrl)
+  const watch = await watchKeys(engines.redisUrl)
   const findings: Finding[] = []
   const add = (what: string, held: boolean) => findings.push([what, '', held])
   add('each guard does what it is for', await beforeAndAfter(k6, engines))
@@ -66,7 +66,7 @@ async function runAll(k6: K6, engines: Engines): Promise<boolean> {
     }
   }
   add('faults under load', await underFaults(k6, engines))
-  const keys = await stopWatching?.()
+  const keys = await watch?.stop()
   if (keys === undefined) findings.push(['keys on Redis', 'not watched: REDIS_URL names no single server'])
   else {
     const { samples, mostLocks, strangers } = keys
