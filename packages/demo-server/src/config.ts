@@ -32,7 +32,7 @@ export interface Limits {
   readonly requestMs: number
 }
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   lockTtlMs: 30_000,
   lockWaitMs: 10_000,
   keyWaitMs: 5_000,

@@ -5,7 +5,7 @@ export type DatabaseLocation =
   /** Path of the SQLite file, relative to the working directory. */
   { readonly engine: 'sqlite'; readonly file: string } | { readonly engine: 'postgres'; readonly url: string }
 
-export interface Endpoint {
+interface Endpoint {
   readonly host: string
   readonly port: number
 }

@@ -81,13 +81,14 @@ function report({ faults }: FeltFaults, findings: readonly Finding[]): boolean {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
   console.log(
     table(
-      ['fault', 'answers that failed', 'longest without a charge', 'longest for one user', 'everybody served again'],
-      faults.map(({ name, failed, gapMs, userGapMs, recovered }) => [
+      ['fault', 'it lasted', 'answers that failed', 'longest without a charge', 'longest for one user', 'served again'],
+      faults.map(({ name, faultMs, failed, gapMs, userGapMs, recovered }) => [
         name,
+        seconds(faultMs),
         failed,
         seconds(gapMs),
         seconds(userGapMs),
-        recovered ? 'yes' : 'NO',
+        recovered ? 'everybody' : 'NOT everybody',
       ]),
     ),
   )

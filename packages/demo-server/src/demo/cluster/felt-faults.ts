@@ -1,6 +1,8 @@
 /** What clients noticed of a fault. */
 export interface FeltFault {
   readonly name: string
+  /** How long the fault itself lasted, in ms: a store's restart until it takes connections. */
+  readonly faultMs: number
   /** Answers that were no charge, and requests that were not answered, until everybody was charged again. */
   readonly failed: number
   /** Longest time in which nobody's charge succeeded, in ms. */
@@ -59,13 +61,15 @@ export class FeltFaults {
       everybodyServed: () => resolve(true),
     }
     this.#window = window
+    const startedMs = performance.now()
     await inject()
+    const faultMs = performance.now() - startedMs
     window.waiting = new Set(this.#users)
     const patience = setTimeout(() => resolve(false), limitMs)
     const recovered = await promise
     clearTimeout(patience)
     this.#window = undefined
     const { failed, gapMs, userGapMs } = window
-    this.faults.push({ name, failed, gapMs, userGapMs, recovered })
+    this.faults.push({ name, faultMs, failed, gapMs, userGapMs, recovered })
   }
 }

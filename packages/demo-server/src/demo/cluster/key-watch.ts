@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { locksLocation } from '../../store-urls.ts'
 
-export interface KeysSeen {
+interface KeysSeen {
   /** How often all keys were listed. */
   readonly samples: number
   /** Most lock keys at once. */
