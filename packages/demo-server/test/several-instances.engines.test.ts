@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import { expect, vi } from 'vitest'
-import { onRedisAndPostgres } from '../../concurrency-kit/test/support/engines.ts'
+import { onRedisAndPostgres, sharedRedis } from '../../concurrency-kit/test/support/engines.ts'
 import { type Backing, shared } from './support/backing.ts'
 import { startServerProcess } from './support/child.ts'
 import { balanceOf, charge, get } from './support/client.ts'
@@ -97,4 +98,46 @@ onRedisAndPostgres.describe('several instances on one Postgres', () => {
     await other.close()
     await server.close()
   })
+
+  onRedisAndPostgres.test('with locks in each process the record and the version alone keep every won', async () => {
+    const server = await startTestServer({ env: { REDIS_URL: '' } }, redisAndPostgres)
+    const other = await startTestServer({ env: { REDIS_URL: '' } }, shared(server.backing))
+    const charges = Array.from({ length: 100 }, (_, n) => {
+      const body = { amount: 1, idempotencyKey: `shared-${n % 50}` }
+      return charge(n < 50 ? server.url : other.url, 1, body)
+    })
+    expect((await Promise.all(charges)).map(({ status }) => status)).toEqual(Array(100).fill(200))
+    expect(await balanceOf(server.url, 1)).toBe(50)
+    await other.close()
+    await server.close()
+  })
+
+  onRedisAndPostgres.test(
+    'SIGTERM: charges that run are answered, locks are given back, connections closed',
+    async () => {
+      const backing = await redisAndPostgres()
+      const server = await startServerProcess({ ...backing.env })
+      const occupied = await backing.occupy()
+      const charges = Array.from({ length: 10 }, (_, n) =>
+        charge(server.url, 700 + n, { amount: 1, idempotencyKey: `stopped-${n}` }),
+      )
+      await vi.waitFor(async () => expect(await running(server.url)).toBe(10))
+      process.kill(server.pid, 'SIGTERM')
+      await vi.waitFor(() => expect(server.lines.map(({ msg }) => msg)).toContain('SIGTERM: finishing what is running'))
+      await occupied.free()
+      expect((await Promise.all(charges)).map(({ status }) => status)).toEqual(Array(10).fill(200))
+      expect(await server.exited).toEqual({ code: 0, signal: null })
+      const redis = new Redis(sharedRedis())
+      expect(await redis.exists(charges.map((_, n) => `balance:user:${700 + n}`))).toBe(0)
+      redis.disconnect()
+      await expect
+        .poll(() =>
+          backing.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'demo-server' AND datname = current_database()",
+          ),
+        )
+        .toEqual([])
+      await backing.discard()
+    },
+  )
 })
