@@ -3,7 +3,7 @@
 //
 //   k6 run k6/repeated-keys.js
 //
-// COPIES (3) at once, and the options of balance-charge.js.
+// COPIES (3) at once, each to another instance where BASE_URL names several, and the options of balance-charge.js.
 
 import { check, sleep } from 'k6'
 import { charge, chargeAtOnce, summaryTrendStats, thresholds } from './lib/charge.js'
@@ -14,7 +14,7 @@ export const options = { stages, thresholds, summaryTrendStats, batch: copies, b
 export default function () {
   const command = { userId: (__VU % userCount) + 1, amount: chargeAmount, idempotencyKey: crypto.randomUUID() }
   const answers = chargeAtOnce(command, copies)
-  const late = charge(command)
+  const late = charge(command, copies)
   check(late, { 'repeated answer is the same': ({ body }) => answers.every((answer) => answer.body === body) })
   sleep(thinkSeconds)
 }

@@ -47,7 +47,7 @@ async function compare(k6: K6, scenario: Scenario): Promise<void> {
 
 function load(k6: K6, { script, vus }: Scenario, server: ServerProcess): Promise<LoadResult> {
   const options = { BASE_URL: server.url, THINK_SECONDS: 0, PRINT_ACKNOWLEDGED: 'false' }
-  return runK6(k6, script, options, undefined, ['--vus', String(vus), '--duration', `${seconds}s`])
+  return runK6(k6, script, options, { flags: ['--vus', String(vus), '--duration', `${seconds}s`] })
 }
 
 function report(pairs: readonly { kit: LoadResult; byHand: LoadResult }[]): void {

@@ -1,5 +1,5 @@
 import { optimisticUpdate } from 'concurrency-kit'
-import { credit } from './accounts.ts'
+import { credit } from './database/accounts.ts'
 import type { Wiring } from './wiring.ts'
 
 export interface ChargeCommand {
@@ -20,7 +20,14 @@ export interface Receipt {
 export type ChargeBalance = (command: ChargeCommand, signal: AbortSignal) => Promise<Receipt>
 
 /** The lock outside, the commit inside: whoever gets the lock next reads what this charge wrote. */
-export function chargeBalance({ guards, locks, records, accounts, limits, log }: Wiring): ChargeBalance {
+export function chargeBalance<Transaction>({
+  guards,
+  locks,
+  records,
+  accounts,
+  limits,
+  log,
+}: Wiring<Transaction>): ChargeBalance {
   const { findReplay, withDistributedLock, withIdempotency } = guards
   const { lockTtlMs: ttlMs, lockWaitMs, keyWaitMs, recordRetentionMs: retentionMs } = limits
   return async ({ userId, amount, idempotencyKey: key }, signal) => {

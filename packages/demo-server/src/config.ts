@@ -1,8 +1,13 @@
+import { ConfigError } from './config-error.ts'
+import { type DatabaseLocation, databaseLocation, type LocksLocation, locksLocation } from './store-urls.ts'
+
 export interface Config {
   readonly host: string
   readonly port: number
-  /** Path of the SQLite file, relative to the working directory. */
-  readonly databaseFile: string
+  readonly database: DatabaseLocation
+  /** Most connections to a Postgres. */
+  readonly poolSize: number
+  readonly locks: LocksLocation
   readonly seedUsers: number
   readonly logLevel: LogLevel
   readonly switches: Switches
@@ -27,7 +32,7 @@ export interface Limits {
   readonly requestMs: number
 }
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   lockTtlMs: 30_000,
   lockWaitMs: 10_000,
   keyWaitMs: 5_000,
@@ -38,22 +43,16 @@ export const defaultLimits: Limits = {
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 type LogLevel = (typeof logLevels)[number]
 
-/** A setting that the server does not start with. The message names the variable and says what it takes. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
-/** @throws ConfigError at the first setting that is wrong, or that nothing implements yet. */
+/** @throws ConfigError at the first setting that is wrong. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   // An empty variable counts as unset: that is how shells and compose files leave one out.
   const read = (name: string, fallback: string): string => env[name] || fallback
-  if (env.REDIS_URL) {
-    throw new ConfigError('REDIS_URL is not supported yet: leave it unset, the locks are in-process')
-  }
   return {
     host: read('HOST', '127.0.0.1'),
     port: wholeNumber('PORT', read('PORT', '8080'), 65_535),
-    databaseFile: sqliteFile(read('DATABASE_URL', 'sqlite:./data/demo.db')),
+    database: databaseLocation(read('DATABASE_URL', 'sqlite:./data/demo.db')),
+    poolSize: wholeNumber('DATABASE_POOL', read('DATABASE_POOL', '10'), 100, 1),
+    locks: locksLocation(env.REDIS_URL),
     seedUsers: wholeNumber('SEED_USERS', read('SEED_USERS', '1000'), 1_000_000),
     logLevel: oneOf('LOG_LEVEL', read('LOG_LEVEL', 'info'), logLevels),
     switches: {
@@ -65,9 +64,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
 }
 
-function wholeNumber(name: string, text: string, max: number): number {
-  if (/^\d{1,7}$/.test(text) && Number(text) <= max) return Number(text)
-  throw new ConfigError(`${name} must be a whole number from 0 to ${max}, but is ${JSON.stringify(text)}`)
+function wholeNumber(name: string, text: string, max: number, min = 0): number {
+  if (/^\d{1,7}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text)
+  throw new ConfigError(`${name} must be a whole number from ${min} to ${max}, but is ${JSON.stringify(text)}`)
 }
 
 function oneOf<const Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
@@ -78,16 +77,4 @@ function oneOf<const Choice extends string>(name: string, text: string, choices:
 
 function isOn(name: string, text: string): boolean {
   return oneOf(name, text, ['on', 'off']) === 'on'
-}
-
-/** The value is not repeated in the message: a database URL may carry a password. */
-function sqliteFile(url: string): string {
-  const file = /^sqlite:(?:\/\/(?=\/))?(?!\/\/)([^?#]+)$/.exec(url)?.[1]
-  if (file === undefined) {
-    throw new ConfigError('DATABASE_URL must be sqlite:<path of a file>; no other database is supported yet')
-  }
-  if (file === ':memory:') {
-    throw new ConfigError('DATABASE_URL must name a file: what is in :memory: does not outlive a restart')
-  }
-  return file
 }

@@ -1,5 +1,6 @@
 import pino from 'pino'
-import { ConfigError, readConfig } from './config.ts'
+import { readConfig } from './config.ts'
+import { ConfigError } from './config-error.ts'
 import { type DemoServer, startDemoServer } from './demo-server.ts'
 
 const signals = ['SIGTERM', 'SIGINT'] as const

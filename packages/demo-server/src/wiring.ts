@@ -1,14 +1,19 @@
-import { findReplay, type LockStore, memoryLockStore, withDistributedLock, withIdempotency } from 'concurrency-kit'
-import type { Knex } from 'knex'
+import {
+  findReplay,
+  type LockStore,
+  type TransactionalIdempotencyStore,
+  withDistributedLock,
+  withIdempotency,
+} from 'concurrency-kit'
 import type { Logger } from 'pino'
-import { type Accounts, openAccounts } from './accounts.ts'
 import type { Receipt } from './charge-balance.ts'
-import type { Limits, Switches } from './config.ts'
-import type { Database } from './database.ts'
-import { type ChargePayload, openRecords, type Records } from './records.ts'
+import type { Config, Limits, Switches } from './config.ts'
+import type { Accounts } from './database/accounts.ts'
+import type { Database } from './database/database.ts'
+import type { ChargePayload } from './database/records.ts'
 
-interface Idempotency {
-  readonly store: Records
+interface Idempotency<Transaction> {
+  readonly store: TransactionalIdempotencyStore<Transaction>
   readonly key: string
   readonly payload: ChargePayload
   readonly waitMs: number
@@ -25,36 +30,34 @@ interface Locking {
 }
 
 /** The guards as the charge uses them: the kit's own, or what a switch puts in their place. */
-interface Guards {
-  findReplay(options: Idempotency): Promise<{ found: true; result: Receipt } | { found: false }>
+interface Guards<Transaction> {
+  findReplay(options: Idempotency<Transaction>): Promise<{ found: true; result: Receipt } | { found: false }>
   withDistributedLock(options: Locking, section: () => Promise<Receipt>): Promise<Receipt>
   withIdempotency(
-    options: Idempotency,
-    handler: (context: { readonly transaction: Knex.Transaction | undefined }) => Promise<Receipt>,
+    options: Idempotency<Transaction>,
+    handler: (context: { readonly transaction: Transaction | undefined }) => Promise<Receipt>,
   ): Promise<Receipt>
 }
 
-export interface Wiring {
-  readonly guards: Guards
+export interface Wiring<Transaction> {
+  readonly guards: Guards<Transaction>
   readonly locks: LockStore
-  readonly records: Records
-  readonly accounts: Accounts
+  readonly records: TransactionalIdempotencyStore<Transaction>
+  readonly accounts: Accounts<Transaction>
   readonly limits: Limits
   readonly log: Logger
 }
 
-export function wire(database: Database, switches: Switches, limits: Limits, log: Logger): Wiring {
-  return {
-    guards: guardsFor(switches),
-    locks: memoryLockStore(),
-    records: openRecords(database),
-    accounts: openAccounts(database, switches),
-    limits,
-    log,
-  }
+export function wire<Transaction>(
+  { records, accounts }: Database<Transaction>,
+  locks: LockStore,
+  { switches, limits }: Pick<Config, 'switches' | 'limits'>,
+  log: Logger,
+): Wiring<Transaction> {
+  return { guards: guardsFor(switches), locks, records, accounts, limits, log }
 }
 
-function guardsFor({ lock, idempotency }: Switches): Guards {
+function guardsFor<Transaction>({ lock, idempotency }: Switches): Guards<Transaction> {
   return {
     withDistributedLock: lock ? withDistributedLock : (_options, section) => section(),
     findReplay: idempotency ? findReplay : async () => ({ found: false }),

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { expect, test, vi } from 'vitest'
 import { isAlive } from './support/child.ts'
 import { get } from './support/client.ts'
-import { temporaryFolder } from './support/in-process.ts'
+import { temporaryFolder } from './support/temporary-folder.ts'
 
 test('T1: Ctrl-C on the documented command stops the server itself, cleanly', { timeout: 60_000 }, async () => {
   const folder = temporaryFolder()

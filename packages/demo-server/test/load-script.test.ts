@@ -25,7 +25,7 @@ async function answering(status: number, body: object) {
 function load(url: string, script = 'balance-charge') {
   if (k6 === undefined) throw new Error('skipped without k6')
   const options = { BASE_URL: url, THINK_SECONDS: 0, USER_COUNT: 2 }
-  return runK6(k6, script, options, undefined, ['--vus', '6', '--iterations', '30'])
+  return runK6(k6, script, options, { flags: ['--vus', '6', '--iterations', '30'] })
 }
 
 describe.skipIf(k6 === undefined)('the load script', () => {
@@ -48,6 +48,26 @@ describe.skipIf(k6 === undefined)('the load script', () => {
     const { acknowledged } = await load(server.url)
     expect(new Set(acknowledged.map(({ userId }) => userId))).toEqual(new Set([1, 2]))
     expect(new Set(acknowledged.map(({ key }) => key)).size).toBe(30)
+  })
+
+  test('several instances: every copy of a key goes to another', async () => {
+    const stubs = await Promise.all([1, 2, 3, 4].map((balance) => answering(200, { balance, chargedAmount: 1 })))
+    const { acknowledged } = await load(stubs.map(({ url }) => url).join(), 'repeated-keys')
+    const instances = Map.groupBy(acknowledged, ({ key }) => key)
+    for (const answers of instances.values()) {
+      expect(new Set(answers.map(({ balance }) => balance))).toEqual(new Set([1, 2, 3, 4]))
+    }
+    expect(instances.size).toBe(30)
+    for (const stub of stubs) stub.close()
+  })
+
+  test('several instances: what is not answered is repeated at the next', async () => {
+    const stub = await answering(503, {})
+    const result = await load(`${stub.url},${server.url}`)
+    expect(new Set(result.acknowledged.map(({ key }) => key)).size).toBe(30)
+    expect(result.checks).toBe(1)
+    expect(result.errors).toBeGreaterThan(0)
+    stub.close()
   })
 
   test('C12: it fails where charges are refused: its rates are fed by every answer', async () => {

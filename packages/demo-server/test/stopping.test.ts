@@ -5,17 +5,17 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, expect, test, vi } from 'vitest'
+import { occupySqlite } from './support/backing.ts'
 import { isAlive, spawnServer, startServerProcess } from './support/child.ts'
 import { charge, get } from './support/client.ts'
-import { occupy } from './support/database.ts'
-import { temporaryFolder } from './support/in-process.ts'
+import { temporaryFolder } from './support/temporary-folder.ts'
 
 const folder = temporaryFolder()
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Charges that have begun, or wait for their lock, as long as this holds SQLite's write lock. */
 async function holdUp(url: string, file: string, count: number) {
-  const occupied = occupy(file)
+  const occupied = occupySqlite(file)
   const charges = Array.from({ length: count }, (_, i) => charge(url, 1, { amount: 1, idempotencyKey: `held-${i}` }))
   await vi.waitFor(async () => expect((await get(url, '/metrics')).text).toContain(`demo_charges_running ${count}`))
   return { charges, release: occupied.free }
@@ -85,10 +85,10 @@ test('connections that have sent nothing, or half a request, do not hold it up',
 })
 
 test('a setting that is wrong ends it with one line that names the variable', async () => {
-  const child = spawnServer({ REDIS_URL: 'redis://localhost' })
+  const child = spawnServer({ REDIS_URL: 'localhost' })
   const [errors, [code]] = await Promise.all([text(child.stderr as NodeJS.ReadableStream), once(child, 'exit')])
   expect(code).toBe(1)
-  expect(errors).toMatch(/^REDIS_URL is not supported yet.*\n$/)
+  expect(errors).toMatch(/^REDIS_URL must be .*\n$/)
 })
 
 test('a port or a database that cannot be had ends it, and says so', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { startServerProcess } from './support/child.ts'
 import { balanceOf, get, pipeline } from './support/client.ts'
-import { temporaryFolder } from './support/in-process.ts'
+import { temporaryFolder } from './support/temporary-folder.ts'
 
 const REQUESTS = 60
 

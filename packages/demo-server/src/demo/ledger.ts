@@ -1,4 +1,5 @@
 import Sqlite from 'better-sqlite3'
+import pg from 'pg'
 
 /** A charge that a client was told is done. */
 export interface Acknowledged {
@@ -25,25 +26,70 @@ export interface Audit {
 
 export type Balances = ReadonlyMap<number, number>
 
-interface Record {
+interface CompletedCharge {
   readonly key: string
   readonly userId: number
   readonly amount: number
   readonly response: string
 }
 
-/** As committed in the SQLite file, which a server may have open. */
-export function readBalances(file: string): Balances {
-  return reading(file, (database) => {
-    const rows = database.prepare<[], { id: number; balance: number }>('SELECT id, balance FROM users').all()
-    return new Map(rows.map(({ id, balance }) => [id, balance]))
+/** What is committed in a database, which servers may have open. */
+export interface Ledger {
+  balances(): Promise<Balances>
+  completed(): Promise<ReadonlyMap<string, CompletedCharge>>
+}
+
+const BALANCES = 'SELECT id, balance FROM users'
+const COMPLETED = `SELECT idempotency_key AS key, user_id AS "userId", amount, response
+  FROM charge_balance_idempotency WHERE status = 'COMPLETED'`
+
+export function sqliteLedger(file: string): Ledger {
+  return ledger(async (sql) => {
+    const database = new Sqlite(file, { readonly: true, fileMustExist: true })
+    try {
+      return database.prepare<[], Row>(sql).all()
+    } finally {
+      database.close()
+    }
   })
 }
 
-/** Compares what clients were told with what the SQLite file has, to the won. */
-export function audit(file: string, starting: Balances, acknowledged: Iterable<Acknowledged>): Audit {
-  const balances = readBalances(file)
-  const records = readCompleted(file)
+export function postgresLedger(connectionString: string): Ledger {
+  return ledger(async (sql) => {
+    const client = new pg.Client({ connectionString })
+    await client.connect()
+    try {
+      return (await client.query<Row>(sql)).rows
+    } finally {
+      await client.end()
+    }
+  })
+}
+
+type Row = Record<string, string | number>
+
+function ledger(query: (sql: string) => Promise<Row[]>): Ledger {
+  return {
+    balances: async () => {
+      const rows = await query(BALANCES)
+      return new Map(rows.map(({ id, balance }) => [Number(id), Number(balance)]))
+    },
+    completed: async () => {
+      const charges = (await query(COMPLETED)).map(({ key, userId, amount, response }) => ({
+        key: String(key),
+        userId: Number(userId),
+        amount: Number(amount),
+        response: String(response),
+      }))
+      return new Map(charges.map((charge) => [charge.key, charge]))
+    },
+  }
+}
+
+/** Compares what clients were told with what the ledger has, to the won. */
+export async function audit(ledger: Ledger, starting: Balances, acknowledged: Iterable<Acknowledged>): Promise<Audit> {
+  const balances = await ledger.balances()
+  const records = await ledger.completed()
   const gains = new Map([...balances].map(([id, balance]) => [id, balance - (starting.get(id) ?? 0)]))
   const charged = new Map<number, number>()
   for (const { userId, amount } of records.values()) charged.set(userId, (charged.get(userId) ?? 0) + amount)
@@ -64,29 +110,8 @@ export function audit(file: string, starting: Balances, acknowledged: Iterable<A
   }
 }
 
-function isRecorded({ userId, amount, balance }: Acknowledged, record: Record | undefined): boolean {
+function isRecorded({ userId, amount, balance }: Acknowledged, record: CompletedCharge | undefined): boolean {
   return record?.userId === userId && record.amount === amount && JSON.parse(record.response).balance === balance
-}
-
-function readCompleted(file: string): Map<string, Record> {
-  return reading(file, (database) => {
-    const rows = database
-      .prepare<[], Record>(
-        `SELECT idempotency_key AS key, user_id AS userId, amount, response
-         FROM charge_balance_idempotency WHERE status = 'COMPLETED'`,
-      )
-      .all()
-    return new Map(rows.map((row) => [row.key, row]))
-  })
-}
-
-function reading<Result>(file: string, read: (database: Sqlite.Database) => Result): Result {
-  const database = new Sqlite(file, { readonly: true, fileMustExist: true })
-  try {
-    return read(database)
-  } finally {
-    database.close()
-  }
 }
 
 function sum(numbers: Iterable<number>): number {

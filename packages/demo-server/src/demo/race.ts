@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
-import { readBalances } from './ledger.ts'
+import { sqliteLedger } from './ledger.ts'
 import { startServer } from './server-process.ts'
 import { table } from './table.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -73,7 +73,7 @@ async function run({ guards, ...switches }: (typeof contests)[number]): Promise<
       acknowledged.map(({ key, text }) => (switches.IDEMPOTENCY === 'on' ? key + text : randomUUID())),
     ).size
     const keys = new Set(acknowledged.map(({ key }) => key)).size
-    const balance = [...readBalances(file).values()].reduce((sum, each) => sum + each, 0)
+    const balance = [...(await sqliteLedger(file).balances()).values()].reduce((sum, each) => sum + each, 0)
     return {
       guards,
       sent: answers.length,

@@ -27,13 +27,23 @@ export interface LoadResult {
 
 type Summary = { metrics: Record<string, Record<string, number>> }
 
-/** Runs a script of `k6/` with its options (`-e`) and k6's own flags; `onProgress` gets each line that k6 prints. */
+export interface Watching {
+  /** k6's own flags. */
+  readonly flags?: readonly string[]
+  /** Gets each line that k6 prints. */
+  readonly onProgress?: (line: string) => void
+  /** Gets each answer as it comes: the charge, or `undefined` where there was none. */
+  readonly onAnswer?: (charge: Acknowledged | undefined) => void
+  /** Ends the run early, with what has come until then. */
+  readonly signal?: AbortSignal
+}
+
+/** Runs a script of `k6/` with its options (`-e`). */
 export async function runK6(
   { command, args }: K6,
   script: string,
   options: Readonly<Record<string, string | number>>,
-  onProgress: (line: string) => void = () => {},
-  flags: readonly string[] = [],
+  { flags = [], onProgress = () => {}, onAnswer = () => {}, signal }: Watching = {},
 ): Promise<LoadResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-k6-'))
   const summaryFile = path.join(folder, 'summary.json')
@@ -58,6 +68,8 @@ export async function runK6(
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const forget = onExit(() => child.kill('SIGKILL'))
+  const interrupt = () => child.kill('SIGINT')
+  signal?.addEventListener('abort', interrupt)
   try {
     const acknowledged: Acknowledged[] = []
     const exited = once(child, 'exit')
@@ -65,6 +77,7 @@ export async function runK6(
       eachLine(child.stderr, (line) => {
         const charge = acknowledgedIn(line)
         if (charge !== undefined) acknowledged.push(charge)
+        if (charge !== undefined || line.startsWith('refused ')) onAnswer(charge)
         else if (line.trim() !== '') onProgress(line)
       }),
       eachLine(child.stdout, (line) => {
@@ -75,6 +88,7 @@ export async function runK6(
     const [code] = await exited
     return resultOf(JSON.parse(readFileSync(summaryFile, 'utf8')), code === 0, acknowledged)
   } finally {
+    signal?.removeEventListener('abort', interrupt)
     forget()
     rmSync(folder, { recursive: true, force: true })
   }

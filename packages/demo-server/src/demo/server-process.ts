@@ -12,20 +12,29 @@ export interface ServerProcess {
   counter(name: string): Promise<number>
   /** Ends the process, at the latest after ten seconds by force. */
   stop(): Promise<void>
+  /** Ends it as `kill -9` does: in the middle of whatever it does. */
+  kill(): Promise<void>
 }
 
 const demoServer = new URL('../main.ts', import.meta.url)
 const READY_MS = 20_000
 const STOP_MS = 10_000
 
-/** Starts a server as a process of its own on a free port, and resolves when it is ready. */
+/** Starts a server as a process of its own on a free port, or on `PORT`, and resolves when it is ready. */
 export async function startServer(
   settings: Readonly<Record<string, string>>,
   program: URL = demoServer,
 ): Promise<ServerProcess> {
-  const port = await freePort()
+  const port = settings.PORT ?? (await freePort())
   const child = spawn(process.execPath, ['--conditions=concurrency-kit-source', fileURLToPath(program)], {
-    env: { ...process.env, REDIS_URL: undefined, LOG_LEVEL: 'error', ...settings, HOST: '127.0.0.1', PORT: `${port}` },
+    env: {
+      ...process.env,
+      REDIS_URL: undefined,
+      LOG_LEVEL: 'error',
+      ...settings,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+    },
     // Behind it are the temporary files of this run: a shell or a wrapper between would keep a signal from it.
     shell: false,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -48,6 +57,10 @@ export async function startServer(
       await exited
       stopped.abort()
       await patience
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await exited
     },
   }
 }

@@ -40,12 +40,18 @@ const problemsByCode: Readonly<Record<string, Problem>> = {
 /** The database or its disk is at fault, not the statement. @see https://sqlite.org/rescode.html */
 const unreachable = /^SQLITE_(BUSY|LOCKED|CANTOPEN|FULL|IOERR|READONLY|CORRUPT|NOTADB|NOMEM|PROTOCOL)/
 
-/** By the codes of Fastify, better-sqlite3 and Node.js. */
+/** A code that only Postgres gives. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const sqlState = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
+/** Its connection, resources, operators, disk or another transaction is at fault, not the statement. */
+const postgresUnavailable = /^(?:08|25006|28|3D|40|53|55P03|57|58|XX)/
+
+/** By the codes of Fastify, better-sqlite3, Postgres and Node.js. */
 function problemOfCode(error: unknown): Problem | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (code in problemsByCode) return problemsByCode[code]
   if (unreachable.test(code) || error.name === 'KnexTimeoutError') return problems.unavailable
+  if (sqlState.test(code)) return postgresUnavailable.test(code) ? problems.unavailable : problems.unforeseen
   if (code.startsWith('SQLITE_')) return problems.unforeseen
   const status = 'statusCode' in error ? Number(error.statusCode) : 500
   return status >= 400 && status < 500 ? problems.requestInvalid : undefined

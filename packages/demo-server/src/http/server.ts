@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Accounts } from '../accounts.ts'
 import type { ChargeBalance } from '../charge-balance.ts'
+import type { Accounts } from '../database/accounts.ts'
 import type { Metrics } from '../metrics.ts'
 import { sendJson, sendProblem } from './answers.ts'
 import { chargeCommandOf, userIdOf } from './charge-request.ts'
@@ -14,7 +14,7 @@ import { silentConnections } from './silent-connections.ts'
 
 export interface HttpServerOptions {
   readonly charge: ChargeBalance
-  readonly accounts: Accounts
+  readonly accounts: Pick<Accounts<unknown>, 'balanceOf'>
   readonly metrics: Metrics
   /** Rejects when a store does not answer. */
   readonly checkStores: () => Promise<void>

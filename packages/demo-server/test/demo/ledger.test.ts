@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openDatabase } from '../../src/database.ts'
-import { audit, readBalances } from '../../src/demo/ledger.ts'
-import { prepareSchema } from '../../src/schema.ts'
+import { openSqlite } from '../../src/database/sqlite.ts'
+import { audit, type Ledger, sqliteLedger } from '../../src/demo/ledger.ts'
 
 let folder: string
-let file: string
+let ledger: Ledger
 let change: (sql: string) => void
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-ledger-'))
-  file = path.join(folder, 'demo.db')
-  const database = await openDatabase(file)
-  await prepareSchema(database.writer, 2)
+  const file = path.join(folder, 'demo.db')
+  ledger = sqliteLedger(file)
+  const database = await openSqlite(file, { versionCheck: true })
+  await database.prepareSchema(2)
   await database.close()
   change = (sql) => {
     const connection = new Sqlite(file)
@@ -35,10 +35,10 @@ function record({ key, userId, amount, balance }: typeof charge, status = 'COMPL
     UPDATE users SET balance = balance + ${amount} WHERE id = ${userId};`
 }
 
-test('what was acknowledged, recorded and booked agrees', () => {
-  const starting = readBalances(file)
+test('what was acknowledged, recorded and booked agrees', async () => {
+  const starting = await ledger.balances()
   change(record(charge))
-  expect(audit(file, starting, [charge, charge])).toEqual({
+  expect(await audit(ledger, starting, [charge, charge])).toEqual({
     acknowledgedKeys: 1,
     unrecorded: 0,
     completed: 1,
@@ -48,28 +48,28 @@ test('what was acknowledged, recorded and booked agrees', () => {
   })
 })
 
-test('an acknowledged charge without its record, or with another answer in it, is seen', () => {
-  const starting = readBalances(file)
+test('an acknowledged charge without its record, or with another answer in it, is seen', async () => {
+  const starting = await ledger.balances()
   change(record(charge))
   const lost = { ...charge, key: 'k-2' }
   const different = { ...charge, balance: 700 }
-  expect(audit(file, starting, [charge, lost]).unrecorded).toBe(1)
-  expect(audit(file, starting, [different]).unrecorded).toBe(1)
+  expect((await audit(ledger, starting, [charge, lost])).unrecorded).toBe(1)
+  expect((await audit(ledger, starting, [different])).unrecorded).toBe(1)
 })
 
-test('money without a record, and a record without money, are seen, even where the sums agree', () => {
-  const starting = readBalances(file)
+test('money without a record, and a record without money, are seen, even where the sums agree', async () => {
+  const starting = await ledger.balances()
   change(record(charge))
   change('UPDATE users SET balance = balance - 100 WHERE id = 1; UPDATE users SET balance = balance + 100 WHERE id = 2')
-  const seen = audit(file, starting, [charge])
+  const seen = await audit(ledger, starting, [charge])
   expect(seen.sumOfGains).toBe(seen.sumOfCompleted)
   expect(seen.wrongBalances).toBe(2)
 })
 
-test('a record that is not COMPLETED is none', () => {
-  const starting = readBalances(file)
+test('a record that is not COMPLETED is none', async () => {
+  const starting = await ledger.balances()
   change(record(charge, 'IN_PROGRESS'))
-  expect(audit(file, starting, [charge])).toMatchObject({
+  expect(await audit(ledger, starting, [charge])).toMatchObject({
     unrecorded: 1,
     completed: 0,
     sumOfGains: 100,

@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
-import { type Config, defaultLimits, type Limits, readConfig, type Switches } from '../../src/config.ts'
+import { type Limits, readConfig, type Switches } from '../../src/config.ts'
 import { startDemoServer } from '../../src/demo-server.ts'
+import { type Backing, embedded, type OpenBacking } from './backing.ts'
 
 export interface TestServer {
   readonly url: string
-  readonly file: string
+  readonly backing: Backing
+  /** Closes the server, and discards what is behind it. */
   close(): Promise<void>
 }
 
@@ -16,31 +15,29 @@ interface Settings {
   readonly switches?: Partial<Switches>
   readonly limits?: Partial<Limits>
   readonly log?: Logger
-  /** An existing database instead of a fresh one. */
-  readonly file?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 
-/** The real server in this process, on a free port and a file of its own. */
-export async function startTestServer({ users = 20, switches, limits, log, file }: Settings = {}): Promise<TestServer> {
-  const folder = temporaryFolder()
-  const config: Config = {
-    ...readConfig({ PORT: '0' }),
-    databaseFile: file ?? join(folder, 'demo.db'),
-    seedUsers: users,
-    switches: { lock: true, versionCheck: true, idempotency: true, ...switches },
-    limits: { ...defaultLimits, ...limits },
-  }
-  const server = await startDemoServer(config, log ?? pino({ level: 'silent' }))
+/** The real server in this process, on a free port. */
+export async function startTestServer(settings: Settings = {}, open: OpenBacking = embedded): Promise<TestServer> {
+  const { users = 20, switches, limits, log, env } = settings
+  const backing = await open()
+  const config = readConfig({ PORT: '0', ...backing.env, ...env })
+  const server = await startDemoServer(
+    {
+      ...config,
+      seedUsers: users,
+      switches: { ...config.switches, ...switches },
+      limits: { ...config.limits, ...limits },
+    },
+    log ?? pino({ level: 'silent' }),
+  )
   return {
     url: server.url,
-    file: config.databaseFile,
+    backing,
     close: async () => {
       await server.close()
-      rmSync(folder, { recursive: true })
+      await backing.discard()
     },
   }
-}
-
-export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'demo-server-'))
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Database as SqliteConnection, Statement } from 'better-sqlite3'
 import createKnex, { type Knex } from 'knex'
 
-export interface Database {
+export interface SqliteConnections {
   /** The one connection that writes: transactions queue for it. */
   readonly writer: Knex
   /** Sees what is committed, and never waits for a transaction (write-ahead log). */
@@ -11,8 +11,8 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** Opens the SQLite file, and makes it and its folder where they are missing. */
-export async function openDatabase(file: string): Promise<Database> {
+/** Opens the file, and makes it and its folder where they are missing. */
+export async function openConnections(file: string): Promise<SqliteConnections> {
   await mkdir(dirname(file), { recursive: true })
   const writer = connect(file, ['journal_mode = WAL'])
   // Opens the file now: it must be in write-ahead mode before the reader comes.
