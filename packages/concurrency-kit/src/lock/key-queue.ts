@@ -216,11 +216,12 @@ export class KeyQueue {
 
   /** Until the key is announced as free, its lease would be over, it is time to ask again, or nobody wants it. */
   async #untilMaybeFree(freeInMs: number | undefined): Promise<void> {
+    if (this.#waiters.size === 0) return
     this.#unwatch ??= this.#store.watch(this.#key, () => {
       this.#mayBeFree = true
       this.#wake()
     })
-    if (this.#mayBeFree || this.#waiters.size === 0) return
+    if (this.#mayBeFree) return
     this.#polls += 1
     const { clock, random } = this.#store.environment
     const pollMs = this.#unwatch === undefined ? 1 + backoffMs(POLL, this.#polls, random) : WATCHED_POLL_MS

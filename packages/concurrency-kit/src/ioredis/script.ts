@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { StoreError } from '../errors.ts'
+import type { IoredisClient } from './client.ts'
+
+/** A Lua script, known to servers by its SHA-1. */
+export class Script {
+  readonly text: string
+  readonly sha1: string
+
+  constructor(text: string) {
+    this.text = text
+    this.sha1 = createHash('sha1').update(text).digest('hex')
+  }
+}
+
+/** What a server answers when it did nothing for now: it is loading, fails over, or moves slots. */
+const PASSING = /^-?(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY) /
+
+/**
+ * Runs `script` on the server that has `keys`, by its SHA-1.
+ *
+ * A server that does not know it is sent the text, by `EVAL` with the same keys: so it reaches the very node that asked
+ * for it, which a `SCRIPT LOAD` on a Cluster would not.
+ *
+ * @throws StoreError `what` failed; whether the script ran is unknown, unless it is `transient`.
+ */
+export async function runScript(
+  client: IoredisClient,
+  what: string,
+  { text, sha1 }: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  const keysAndArguments = [...keys, ...args.map(String)]
+  try {
+    try {
+      return await client.evalsha(sha1, keys.length, ...keysAndArguments)
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error
+      return await client.eval(text, keys.length, ...keysAndArguments)
+    }
+  } catch (error) {
+    throw new StoreError(`${what} failed`, { cause: error, transient: PASSING.test(messageOf(error)) })
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
+}
