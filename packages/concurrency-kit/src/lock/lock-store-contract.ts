@@ -80,8 +80,8 @@ export function lockStoreContract(runner: ContractRunner, name: string, open: ()
         'a',
         '한글',
         '🔒',
-        'é',
-        'é',
+        '\u00e9',
+        'e\u0301',
       ]) {
         assert.equal((await rivalOn(store, key + suffix).acquire('a')).acquired, true, JSON.stringify(suffix))
       }
