@@ -12,10 +12,10 @@ type Routine<Result> = (signal: AbortSignal) => Promise<Result>
 /** Version 5 publishes types that no resolution of today finds, version 4.2 none. */
 interface Instance5 extends Redlock5 {
   using<Result>(resources: string[], ttlMs: number, routine: Routine<Result>): Promise<Result>
-  on(event: string, listener: (...args: never[]) => void): this
   removeAllListeners(event: string): this
 }
 interface Instance4 extends Redlock4 {
+  removeAllListeners(event: string): this
   acquireWithOptions(resource: string, ttlMs: number, settings: Settings): PromiseLike<{ expiration: number }>
 }
 
@@ -44,4 +44,15 @@ export function nodeOn(port: number): Redis {
   })
   node.on('error', () => {})
   return node
+}
+
+/** The SHA-1 by which each script is asked for. */
+export function scriptsOf(redlock: Redlock5 | Redlock4): Record<'acquire' | 'extend' | 'release', string> {
+  const { scripts } = redlock as unknown as { scripts: Record<string, { hash: string }> }
+  const hash = (...names: string[]) => names.map((name) => scripts[name]?.hash).find(Boolean) as string
+  return {
+    acquire: hash('acquireScript', 'lockScript'),
+    extend: hash('extendScript'),
+    release: hash('releaseScript', 'unlockScript'),
+  }
 }

@@ -11,7 +11,7 @@ import type {
   LockStore,
   ReleaseRequest,
 } from '../lock-store.ts'
-import { Ballot, type RedlockNode } from './redlock/ballot.ts'
+import { Ballot, isFailure, type RedlockNode } from './redlock/ballot.ts'
 
 /** What redlock has of a lock that it acquired. */
 interface RedlockLock {
@@ -61,8 +61,8 @@ export interface RedlockLockStoreOptions {
  * There are **no fencing tokens**: the nodes share no counter, so a holder that was paused beyond its lease cannot be told
  * from the next one by a number. Guard what the section writes by a version or an idempotency key. Exclusion rests on
  * clocks: the nodes' and the callers' must run at about the same speed, and a node must not forget what it granted. One
- * that restarts without its data, where the rest of the majority is down or never had the lock, lets a second holder in
- * until the first one's next renewal (a third of `ttlMs`, and one command).
+ * that restarts without its data, while another never had the lock, lets a second holder in until the first one's next
+ * renewal (a third of `ttlMs`, and one command).
  *
  * Redlock makes up the holder's value inside the call, so a lost reply cannot be asked again: that acquire fails, and
  * what single nodes granted is released where they can be reached, and lasts for one TTL where they cannot. Nodes announce
@@ -88,6 +88,9 @@ export function redlockLockStore(options: RedlockLockStoreOptions): LockStore<fa
 interface Held {
   readonly key: string
   readonly lock: RedlockLock
+  /** The votes that the lease rests on now, and the nodes that had granted it before them. */
+  readonly ballot: Ballot
+  readonly before: ReadonlySet<RedlockNode>
 }
 
 class RedlockLockStore implements LockStore<false> {
@@ -119,11 +122,12 @@ class RedlockLockStore implements LockStore<false> {
         events.lock.commandFailed.publish({ store: this.name, key, command: 'release', error })
     })
     try {
-      this.#keep(holder, { key, lock: await this.#on(ballot).acquire([key], ttlMs) })
+      const lock = await this.#on(ballot).acquire([key], ttlMs)
+      this.#keep(holder, { key, lock, ballot, before: new Set() })
       return { acquired: true }
     } catch (error) {
       if (!ballot.begun || ballot.won) throw error
-      if (await ballot.isBlockedBy('failed')) throw ballot.failure(`tryAcquire of ${this.name}`)
+      if (await ballot.isBlockedBy(isFailure)) throw ballot.failure(`tryAcquire of ${this.name}`)
       return { acquired: false }
     }
   }
@@ -133,14 +137,18 @@ class RedlockLockStore implements LockStore<false> {
     if (held?.key !== key) return false
     if (this.#isOver(held)) return !this.#held.delete(holder)
     const ballot = this.#ballot(ttlMs / 4)
+    const before = held.ballot.grantedBy(held.before)
     try {
       const lock = await this.#on(ballot).extend(held.lock, ttlMs)
-      if (this.#held.get(holder) === held) this.#held.set(holder, { key, lock })
+      if (this.#held.get(holder) === held) this.#held.set(holder, { key, lock, ballot, before })
       return true
     } catch (error) {
       if (!ballot.begun || ballot.won) throw error
-      // As long as the nodes that failed may still have it, it is not lost.
-      if (!(await ballot.isBlockedBy('against'))) throw ballot.failure(`extend of ${this.name}`)
+      // Not lost as long as nodes that granted it, and cannot be reached now, would make it a majority again.
+      const lost = await ballot.isBlockedBy(
+        (vote, node) => vote === 'against' || (isFailure(vote) && !before.has(node)),
+      )
+      if (!lost) throw ballot.failure(`extend of ${this.name}`)
       this.#held.delete(holder)
       return false
     }
@@ -156,7 +164,7 @@ class RedlockLockStore implements LockStore<false> {
       return true
     } catch (error) {
       if (!ballot.begun) throw error
-      if (await ballot.isBlockedBy('failed')) throw ballot.failure(`release of ${this.name}`)
+      if (await ballot.isBlockedBy(isFailure)) throw ballot.failure(`release of ${this.name}`)
       return false
     }
   }
@@ -190,11 +198,11 @@ class RedlockLockStore implements LockStore<false> {
   #keep(holder: string, held: Held): void {
     this.#held.set(holder, held)
     if (this.#held.size < this.#sweepAt) return
-    for (const [other, { lock }] of this.#held) if (this.#isOver({ lock })) this.#held.delete(other)
+    for (const [other, lease] of this.#held) if (this.#isOver(lease)) this.#held.delete(other)
     this.#sweepAt = Math.max(64, this.#held.size * 2)
   }
 
-  #isOver({ lock }: Pick<Held, 'lock'>): boolean {
+  #isOver({ lock }: Held): boolean {
     return lock.expiration <= this.environment.clock.wallMs()
   }
 }

@@ -21,11 +21,18 @@ export interface BallotOptions {
   readonly onLeftBehind?: (error: StoreError) => void
 }
 
+/** Undefined while it is out. */
+type Vote = 'for' | 'against' | StoreError | undefined
+
+export function isFailure(vote: Vote): vote is StoreError {
+  return typeof vote === 'object'
+}
+
 interface Voter {
   readonly node: RedlockNode
   readonly name: string
   asked: boolean
-  vote: 'for' | 'against' | StoreError | undefined
+  vote: Vote
   readonly voted: PromiseWithResolvers<void>
 }
 
@@ -65,24 +72,30 @@ export class Ballot {
   }
 
   get won(): boolean {
-    return this.#count('for') >= this.#majority
+    return this.#count((vote) => vote === 'for') >= this.#majority
+  }
+
+  /** The nodes that have what was voted for; one that failed still has what it granted `before`. */
+  grantedBy(before: ReadonlySet<RedlockNode>): Set<RedlockNode> {
+    const granted = this.#voters.filter(({ node, vote }) => vote === 'for' || (isFailure(vote) && before.has(node)))
+    return new Set(granted.map(({ node }) => node))
   }
 
   /**
-   * Whether there are so many votes against, or so many nodes that failed, that no majority can be had in spite of them.
-   * Waits for the votes that are still out if they could make it so.
+   * Whether so many votes are as `kind` says that the others are no majority. Waits for the votes that are still out if
+   * they could make it so.
    */
-  async isBlockedBy(kind: 'against' | 'failed'): Promise<boolean> {
+  async isBlockedBy(kind: (vote: Vote, node: RedlockNode) => boolean): Promise<boolean> {
     const enough = this.#voters.length - this.#majority + 1
     const count = this.#count(kind)
-    if (count < enough && count + this.#count(undefined) >= enough)
+    if (count < enough && count + this.#count((vote) => vote === undefined) >= enough)
       await Promise.all(this.#voters.map(({ voted }) => voted.promise))
     return this.#count(kind) >= enough
   }
 
   /** What to throw where the nodes that failed are to blame: `cause` has an error a node, with its name and its reason. */
   failure(what: string): StoreError {
-    const errors = this.#voters.map(({ vote }) => vote).filter((vote) => typeof vote === 'object')
+    const errors = this.#voters.map(({ vote }) => vote).filter(isFailure)
     const why = errors.map((error) => error.message).join('; ')
     return new StoreError(`${what}: ${errors.length} of ${this.#voters.length} nodes failed: ${why}`, {
       cause: new AggregateError(errors, why),
@@ -93,8 +106,8 @@ export class Ballot {
     return Math.floor(this.#voters.length / 2) + 1
   }
 
-  #count(kind: 'for' | 'against' | 'failed' | undefined): number {
-    return this.#voters.filter(({ vote }) => (typeof vote === 'object' ? 'failed' : vote) === kind).length
+  #count(kind: (vote: Vote, node: RedlockNode) => boolean): number {
+    return this.#voters.filter(({ vote, node }) => kind(vote, node)).length
   }
 
   #send(voter: Voter, command: 'evalsha' | 'eval', args: unknown[]): Promise<unknown> | undefined {
@@ -135,7 +148,7 @@ export class Ballot {
 }
 
 /** A node's first answer is its vote; what it is sent afterwards takes the vote back. */
-function cast(voter: Voter, vote: Voter['vote']): void {
+function cast(voter: Voter, vote: Vote): void {
   voter.vote ??= vote
   voter.voted.resolve()
 }
