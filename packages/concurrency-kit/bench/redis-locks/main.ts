@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { Redis } from 'ioredis'
+import path from 'node:path'
 import { startRedis } from '../../test/support/containers.ts'
 import { median, quantile } from '../rounds.ts'
 import { type WayName, ways } from './ways.ts'
@@ -21,8 +21,6 @@ interface Scenario {
   readonly distinctKeys?: boolean
   readonly sectionMs: number
   readonly pauseMs?: number
-  /** Peers that are left out, as they would take minutes. */
-  readonly without?: readonly WayName[]
 }
 
 const scenarios: readonly Scenario[] = [
@@ -54,17 +52,16 @@ interface Measured {
   readonly jain: number
   /** From the end of a section to the start of the next one in another process. */
   readonly handOffMs: number
+  /** Sent to Redis per section. */
   readonly commands: number
 }
 
-async function measure(way: WayName, scenario: Scenario, redisUrl: string, admin: Redis): Promise<Measured> {
+async function measure(way: WayName, scenario: Scenario, redisUrl: string): Promise<Measured> {
   const { processes, callers, distinctKeys = false, sectionMs, pauseMs = 0 } = scenario
   const key = `bench:${randomUUID()}`
   const runMs = seconds * 1000
   const job: Job = { way, redisUrl, callers, key, distinctKeys, sectionMs, pauseMs, warmUpMs: WARM_UP_MS, runMs }
-  const before = await commandsProcessed(admin)
   const results = await Promise.all(Array.from({ length: processes }, () => inProcess(job)))
-  const commands = (await commandsProcessed(admin)) - before
   const counts = results.map(({ spans }) => spans.length)
   const all = results.flatMap(({ spans }, process) => spans.map(([startMs, endMs]) => ({ startMs, endMs, process })))
   all.sort((a, b) => a.startMs - b.startMs)
@@ -82,8 +79,7 @@ async function measure(way: WayName, scenario: Scenario, redisUrl: string, admin
     longestMs: waits.reduce((longest, wait) => Math.max(longest, wait), 0),
     jain: total ** 2 / (counts.length * counts.reduce((sum, count) => sum + count ** 2, 0)),
     handOffMs: median(handOffs),
-    // The warm-up's sections cost commands too.
-    commands: (commands / total) * (runMs / (runMs + WARM_UP_MS)),
+    commands: results.reduce((sum, each) => sum + each.commandsPerSection * (each.spans.length / total), 0),
   }
 }
 
@@ -94,23 +90,19 @@ function refuseOverlaps(way: string, sections: readonly { startMs: number; endMs
 }
 
 async function inProcess(job: Job): Promise<Sections> {
-  const child = fork(new URL('./worker.ts', import.meta.url), { serialization: 'advanced' })
+  const child = fork(path.join(import.meta.dirname, 'worker.ts'), { serialization: 'advanced' })
   child.send(job)
   const [sections] = await once(child, 'message')
   return sections as Sections
 }
 
-async function commandsProcessed(admin: Redis): Promise<number> {
-  return Number(/total_commands_processed:(\d+)/.exec(await admin.info('stats'))?.[1])
-}
-
-async function run(scenario: Scenario, redisUrl: string, admin: Redis): Promise<void> {
-  const names = (Object.keys(ways) as WayName[]).filter((name) => !scenario.without?.includes(name))
+async function run(scenario: Scenario, redisUrl: string): Promise<void> {
+  const names = Object.keys(ways) as WayName[]
   const measured = new Map(names.map((name) => [name, [] as Measured[]]))
   for (let round = 0; round < rounds; round += 1) {
     for (const [turn] of names.entries()) {
       const name = names[(round + turn) % names.length] as WayName
-      measured.get(name)?.push(await measure(name, scenario, redisUrl, admin))
+      measured.get(name)?.push(await measure(name, scenario, redisUrl))
     }
   }
   console.log(`\n${scenario.title}; medians of ${rounds} paired rounds of ${seconds} s`)
@@ -142,10 +134,8 @@ async function run(scenario: Scenario, redisUrl: string, admin: Redis): Promise<
 
 const container = process.env.REDIS_URL ? undefined : await startRedis()
 const redisUrl = process.env.REDIS_URL ?? `redis://127.0.0.1:${container?.ports[0]}`
-const admin = new Redis(redisUrl)
 try {
-  for (const scenario of scenarios) await run(scenario, redisUrl, admin)
+  for (const scenario of scenarios) await run(scenario, redisUrl)
 } finally {
-  admin.disconnect()
   await container?.stop()
 }

@@ -4,10 +4,9 @@ import { Verrou } from '@verrou/core'
 import { redisStore } from '@verrou/core/drivers/redis'
 import type { Redis } from 'ioredis'
 import { Mutex } from 'redis-semaphore'
-import Redlock5 from 'redlock'
-import Redlock4 from 'redlock-4'
 import { ioredisLockStore } from '../../src/entries/ioredis.ts'
 import { withDistributedLock } from '../../src/index.ts'
+import { redlock4, redlock5 } from '../../test/support/redlock.ts'
 
 const TTL_MS = 10_000
 const WAIT_MS = 60_000
@@ -16,7 +15,6 @@ const RETRY_MS = 5
 
 export interface Way {
   exclusive(key: string, section: () => Promise<void>): Promise<unknown>
-  close?(): Promise<void>
 }
 
 const releaseScript = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
@@ -27,7 +25,6 @@ export const ways = {
     const store = ioredisLockStore({ client })
     return {
       exclusive: (key, section) => withDistributedLock({ store, key, ttlMs: TTL_MS, waitMs: WAIT_MS }, section),
-      close: () => store.close(),
     }
   },
   'raw SET NX PX': (client: Redis): Way => {
@@ -46,29 +43,27 @@ export const ways = {
     }
   },
   'redlock 5': (client: Redis): Way => {
-    const redlock = new Redlock5([client as never], { retryCount: -1, retryDelay: RETRY_MS, retryJitter: RETRY_MS })
-    redlock.on('error', () => {})
+    const redlock = redlock5([client], { retryCount: -1, retryDelay: RETRY_MS, retryJitter: RETRY_MS })
     return {
       exclusive: async (key, section) => {
         const lock = await redlock.acquire([key], TTL_MS)
         try {
           await section()
         } finally {
-          await lock.release()
+          await redlock.release(lock)
         }
       },
     }
   },
   'redlock 4': (client: Redis): Way => {
-    const redlock = new Redlock4([client], { retryCount: -1, retryDelay: RETRY_MS, retryJitter: RETRY_MS })
-    redlock.on('clientError', () => {})
+    const redlock = redlock4([client], { retryCount: -1, retryDelay: RETRY_MS, retryJitter: RETRY_MS })
     return {
       exclusive: async (key, section) => {
-        const lock = await redlock.lock(key, TTL_MS)
+        const lock = await redlock.acquire([key], TTL_MS)
         try {
           await section()
         } finally {
-          await lock.unlock()
+          await redlock.release(lock)
         }
       },
     }

@@ -20,6 +20,8 @@ export interface Job {
 
 /** Times are in ms, comparable between processes of one machine. */
 export interface Sections {
+  /** Sent by all clients of the process, for every section, those of the warm-up too. */
+  readonly commandsPerSection: number
   readonly waitsMs: readonly number[]
   readonly spans: readonly (readonly [startMs: number, endMs: number])[]
 }
@@ -29,6 +31,13 @@ const now = () => performance.timeOrigin + performance.now()
 async function work(job: Job): Promise<Sections> {
   const client = new Redis(job.redisUrl)
   const way = ways[job.way](client)
+  const { sendCommand } = Redis.prototype
+  let commands = 0
+  let sections = 0
+  Redis.prototype.sendCommand = function (...args) {
+    commands += 1
+    return sendCommand.apply(this, args)
+  }
   const waitsMs: number[] = []
   const spans: [number, number][] = []
   const countsFrom = now() + job.warmUpMs
@@ -39,21 +48,22 @@ async function work(job: Job): Promise<Sections> {
       const askedMs = now()
       await way.exclusive(key, async () => {
         const startMs = now()
+        sections += 1
         if (job.sectionMs > 0) await setTimeout(job.sectionMs)
-        if (startMs < countsFrom || startMs > endMs) return
+        if (startMs < countsFrom || now() > endMs) return
         waitsMs.push(startMs - askedMs)
         spans.push([startMs, now()])
       })
       if (job.pauseMs > 0) await setTimeout(job.pauseMs)
     }
   }
-  await Promise.all(Array.from({ length: job.callers }, (_, index) => caller(index)))
-  await way.close?.()
-  client.disconnect()
-  return { waitsMs, spans }
+  for (let index = 0; index < job.callers; index += 1) void caller(index)
+  await setTimeout(job.warmUpMs + job.runMs)
+  return { commandsPerSection: commands / sections, waitsMs, spans }
 }
 
+// Whoever still waits by then is not waited for: the slowest would take minutes to serve them all.
 process.once('message', async (job: Job) => {
-  process.send?.(await work(job))
-  process.disconnect()
+  const sections = await work(job)
+  process.send?.(sections, () => process.exit())
 })
