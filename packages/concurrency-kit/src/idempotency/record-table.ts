@@ -1,5 +1,5 @@
-import { quoted } from '../knex/knex-client.ts'
 import { oneOf, shown } from '../options.ts'
+import { quoted } from '../sql/names.ts'
 
 /** Names of the columns that a record is kept in; `null` for one that the table does not have. */
 export interface RecordColumns {

@@ -3,6 +3,7 @@ import {
   AmbiguousOutcomeError,
   FingerprintMismatchError,
   IdempotencyInProgressError,
+  isStoreError,
   StoreError,
   TransactionRetriesError,
 } from '../errors.ts'
@@ -32,6 +33,8 @@ export interface Settled {
 const RERUN = { baseMs: 5, capMs: 200 }
 const BUSY = { baseMs: 2, capMs: 25 }
 
+const UNANSWERED = 'a COMMIT was not answered, and the store did not say later'
+
 /** Attempts until one commits, finds the record, or there have been enough. */
 export async function runTransactional<Transaction, Result>(
   store: TransactionalIdempotencyStore<Transaction>,
@@ -48,10 +51,17 @@ export async function runTransactional<Transaction, Result>(
   for (let attempt = 1, busy = 0; ; ) {
     signal?.throwIfAborted()
     const waitMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
-    const answer = await store.attempt({ ...request, waitMs }, async (transaction) => {
-      settlement = await settle(run, () => handler({ transaction, signal, attempt }))
-      return settlement
-    })
+    const answer = await store
+      .attempt({ ...request, waitMs }, async (transaction) => {
+        // Its claim was granted: the COMMIT that was not answered has not happened.
+        ambiguous = false
+        settlement = await settle(run, () => handler({ transaction, signal, attempt }))
+        return settlement
+      })
+      .catch((error) => {
+        if (ambiguous && isStoreError(error)) throw new AmbiguousOutcomeError(key, UNANSWERED, { cause: error })
+        throw error
+      })
     switch (answer.status) {
       case 'completed':
         return { settlement: settlement as Settlement, replayed: false, attempts: attempt }
@@ -60,14 +70,17 @@ export async function runTransactional<Transaction, Result>(
         // After an ambiguous commit the record that is found is most likely this call's own.
         return { settlement: answer.record, replayed: !ambiguous, attempts: attempt }
       case 'in_progress':
+        if (ambiguous) throw new AmbiguousOutcomeError(key, UNANSWERED)
         throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${run.waitMs} ms`)
       case 'busy':
         busy += 1
-        if (waitMs === 0)
+        if (waitMs === 0) {
+          if (ambiguous) throw new AmbiguousOutcomeError(key, UNANSWERED, { cause: answer.cause })
           throw new StoreError(`${store.name} had no room within ${run.waitMs} ms`, {
             cause: answer.cause,
             transient: true,
           })
+        }
         await backOff(BUSY, busy, environment, signal)
         break
       case 'retry':
@@ -75,7 +88,7 @@ export async function runTransactional<Transaction, Result>(
         if (attempt === maxAttempts) {
           const options = { cause: answer.cause }
           throw ambiguous
-            ? new AmbiguousOutcomeError(key, 'a COMMIT was not answered, and the store did not say later', options)
+            ? new AmbiguousOutcomeError(key, UNANSWERED, options)
             : new TransactionRetriesError(attempt, options)
         }
         if (events.idempotency.retried.hasSubscribers) {

@@ -1,13 +1,18 @@
-import { checkClient, type KnexClient, quoted } from './knex-client.ts'
-import { whileBusy } from './sqlite.ts'
+import { oneOf } from '../options.ts'
+import type { Dialect } from '../sql/dialect.ts'
+import { quoted } from '../sql/names.ts'
+import { postgres } from '../sql/postgres.ts'
+import { sqlite } from '../sql/sqlite.ts'
+import { whileBusy } from '../sql/while-busy.ts'
+import { dialectOf, type KnexClient } from './knex-client.ts'
 
 /** Which tables to make: `true` for the store's default name, or a name. */
 export interface Tables {
   /** For `knexIdempotencyStore`. @defaultValue false */
   readonly idempotency?: boolean | string
-  /** For `knexLeasedIdempotencyStore`; in another file than the transactional records. @defaultValue false */
+  /** For `knexLeasedIdempotencyStore`; on SQLite in another file than the transactional records. @defaultValue false */
   readonly leasedIdempotency?: boolean | string
-  /** For `knexLockStore`; in another file than the transactional records. @defaultValue false */
+  /** For `knexLockStore`; on SQLite in another file than the transactional records. @defaultValue false */
   readonly locks?: boolean | string
 }
 
@@ -17,23 +22,33 @@ export interface Tables {
  * For migrations of your own, `tableStatements` gives the same statements as text.
  */
 export async function createTables(knex: KnexClient, tables: Tables): Promise<void> {
-  checkClient(knex)
-  for (const statement of tableStatements(tables))
+  const dialect = dialectOf(knex)
+  for (const statement of dialect.schema(tableStatements(tables, dialect.name)))
     await whileBusy('createTables', async () => knex.raw(statement, []), AbortSignal.timeout(10_000))
 }
 
-/** The statements of {@link createTables}, in order. */
-export function tableStatements({ idempotency = false, leasedIdempotency = false, locks = false }: Tables): string[] {
+/**
+ * The statements of {@link createTables}, in order.
+ *
+ * @param database - Whose statements. @defaultValue 'sqlite'
+ */
+export function tableStatements(tables: Tables, database: 'sqlite' | 'postgres' = 'sqlite'): string[] {
+  const { idempotency = false, leasedIdempotency = false, locks = false } = tables
+  const dialect = { sqlite, postgres }[oneOf('database', database, ['sqlite', 'postgres'])]
+  const { bigint } = dialect.types
   return [
-    ...(idempotency === false ? [] : recordTable('idempotency', nameOf(idempotency, 'idempotency_records'), '')),
+    ...(idempotency === false
+      ? []
+      : recordTable(dialect, 'idempotency', nameOf(idempotency, 'idempotency_records'), '')),
     ...(leasedIdempotency === false
       ? []
       : recordTable(
+          dialect,
           'leasedIdempotency',
           nameOf(leasedIdempotency, 'leased_idempotency_records'),
-          'owner TEXT NOT NULL, attempt INTEGER NOT NULL, lease_ends_at_ms INTEGER NOT NULL, ',
+          `owner TEXT NOT NULL, attempt INTEGER NOT NULL, lease_ends_at_ms ${bigint} NOT NULL, `,
         )),
-    ...(locks === false ? [] : lockTables(nameOf(locks, 'locks'))),
+    ...(locks === false ? [] : lockTables(dialect, nameOf(locks, 'locks'))),
   ]
 }
 
@@ -41,20 +56,29 @@ function nameOf(table: true | string, preset: string): string {
   return table === true ? preset : table
 }
 
-function recordTable(option: string, table: string, own: string): string[] {
+function recordTable({ types: { time } }: Dialect, option: string, table: string, own: string): string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${quoted(option, table)} (
   scope TEXT NOT NULL DEFAULT '', idempotency_key TEXT NOT NULL, fingerprint TEXT NOT NULL, status TEXT NOT NULL,
-  outcome TEXT, result TEXT, created_at TEXT NOT NULL, expires_at TEXT NOT NULL, ${own}UNIQUE (scope, idempotency_key))`,
+  outcome TEXT, result TEXT, created_at ${time} NOT NULL, expires_at ${time} NOT NULL, ${own}UNIQUE (scope, idempotency_key))`,
     `CREATE INDEX IF NOT EXISTS ${quoted(option, `${table}_expires_at`)} ON ${quoted(option, table)} (expires_at)`,
   ]
 }
 
-function lockTables(table: string): string[] {
+function lockTables(dialect: Dialect, table: string): string[] {
+  const [locks, tokens] = [quoted('locks', table), quoted('locks', `${table}_tokens`)]
+  if (dialect.name === 'postgres') {
+    // Keys are compared byte by byte, whatever the database's collation takes for equal.
+    return [
+      `CREATE TABLE IF NOT EXISTS ${locks} (
+  key text COLLATE "C" PRIMARY KEY, holder text NOT NULL, ends_at_ms bigint NOT NULL)`,
+      `CREATE SEQUENCE IF NOT EXISTS ${tokens}`,
+    ]
+  }
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoted('locks', table)} (
+    `CREATE TABLE IF NOT EXISTS ${locks} (
   key TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at_ms INTEGER NOT NULL) WITHOUT ROWID`,
-    `CREATE TABLE IF NOT EXISTS ${quoted('locks', `${table}_tokens`)} (
+    `CREATE TABLE IF NOT EXISTS ${tokens} (
   id INTEGER PRIMARY KEY CHECK (id = 1), next_token INTEGER NOT NULL)`,
   ]
 }

@@ -1,7 +1,8 @@
-import { isStoreError, StoreError } from '../errors.ts'
 import { objectWith, shown } from '../options.ts'
-
-type Row = Record<string, unknown>
+import type { Row } from '../sql/database.ts'
+import type { Dialect } from '../sql/dialect.ts'
+import { postgres } from '../sql/postgres.ts'
+import { sqlite } from '../sql/sqlite.ts'
 
 /** What the stores use of a Knex instance or transaction to send a statement. */
 export interface KnexStatements {
@@ -11,6 +12,8 @@ export interface KnexStatements {
 
 /** What the stores use of a Knex transaction. */
 export interface KnexTransaction extends KnexStatements {
+  // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
+  readonly client: any
   readonly executionPromise: Promise<unknown>
   isCompleted(): boolean
   commit(): PromiseLike<unknown>
@@ -22,45 +25,36 @@ export interface KnexTransaction extends KnexStatements {
 export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> extends KnexStatements {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
-  transactionProvider(): () => Promise<Transaction>
+  // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex
+  transactionProvider(config?: any): () => Promise<Transaction>
 }
 
 /** The caller's own type of transaction, as its Knex instance gives it. */
-export type TransactionOf<Client> = Client extends { transactionProvider(): () => Promise<infer Transaction> }
+export type TransactionOf<Client> = Client extends {
+  transactionProvider(): () => Promise<infer Transaction extends KnexTransaction>
+}
   ? Transaction
   : never
 
-/** @throws TypeError not a Knex instance of a database that the stores know. */
-export function checkClient(knex: KnexClient): void {
+/**
+ * The dialect of the database behind `knex`.
+ *
+ * @throws TypeError not a Knex instance of a database that the stores know.
+ */
+export function dialectOf(knex: KnexClient): Dialect {
   if (typeof knex !== 'function') objectWith('knex', knex, [])
   for (const method of ['raw', 'transactionProvider']) {
     if (typeof Reflect.get(knex, method) !== 'function')
       throw new TypeError(`knex must be a Knex instance, but is ${shown(knex)}`)
   }
   const driver: unknown = knex.client?.driverName
-  if (driver !== 'better-sqlite3') {
-    throw new TypeError(`knex must use the client better-sqlite3, but uses ${shown(driver)}: no other is supported yet`)
-  }
+  if (driver === 'better-sqlite3') return sqlite
+  if (driver === 'pg') return postgres
+  throw new TypeError(`knex must use the client better-sqlite3 or pg, but uses ${shown(driver)}`)
 }
 
+/** better-sqlite3 gives the rows themselves, pg what is around them too. */
 export async function rowsOf(client: KnexStatements, sql: string, bindings: readonly unknown[]): Promise<Row[]> {
-  return (await client.raw(sql, bindings)) as Row[]
-}
-
-/** Another process writes the file, or has written it since this transaction read: nothing was done. */
-export function isBusy(error: unknown): boolean {
-  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
-  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
-}
-
-export function asStoreError(what: string, error: unknown): StoreError {
-  return isStoreError(error) ? error : new StoreError(`${what} failed`, { cause: error, transient: isBusy(error) })
-}
-
-/** A name from the options, quoted; anything but a plain identifier is refused. */
-export function quoted(option: string, name: unknown): string {
-  if (typeof name !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-    throw new TypeError(`${option} must be a plain SQL name, but is ${shown(name)}`)
-  }
-  return `"${name}"`
+  const answer: unknown = await client.raw(sql, bindings)
+  return (Array.isArray(answer) ? answer : (answer as { rows: unknown[] }).rows) as Row[]
 }

@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts'
-import type { KnexClient } from './knex-client.ts'
+import { dialectOf, type KnexClient } from './knex-client.ts'
 
 type Use = 'leases' | 'transactions'
 
@@ -12,6 +12,7 @@ const uses = new WeakMap<object, Use>()
  * @throws StoreError the pool already serves the other use.
  */
 export function usePoolFor(use: Use, knex: KnexClient): void {
+  if (!dialectOf(knex).leasesApart) return
   const pool: object = knex.client
   const other = uses.get(pool)
   if (other !== undefined && other !== use) {

@@ -1,12 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { StoreError } from '../errors.ts'
-import { isBusy, type KnexClient, type KnexTransaction } from './knex-client.ts'
+import { dialectOf, type KnexClient, type KnexTransaction } from './knex-client.ts'
 
-/** A transaction that only its owner can end, and that remembers which of its statements failed for a reason that passes. */
-export interface OwnedTransaction<Transaction> {
+/** A transaction that only whoever began it can end. */
+export interface BegunTransaction<Transaction> {
   readonly transaction: Transaction
-  /** The error of a statement of this transaction after which all of it must be run again. */
-  passing(): unknown
   /** Rejects unless the database says that it has committed. */
   commit(): Promise<void>
   /** Never rejects: a connection that cannot roll back is of no use, and the pool drops it. */
@@ -15,19 +13,18 @@ export interface OwnedTransaction<Transaction> {
 
 export async function begin<Transaction extends KnexTransaction>(
   knex: KnexClient<Transaction>,
-): Promise<OwnedTransaction<Transaction>> {
-  const transaction = await knex.transactionProvider()()
+  config: { readonly isolationLevel?: string } = {},
+): Promise<BegunTransaction<Transaction>> {
+  const transaction = await knex.transactionProvider(config)()
+  // Knex also gives a transaction whose BEGIN has failed, and the reason here alone.
+  if (transaction.isCompleted()) await transaction.executionPromise
   // better-sqlite3 answers synchronously: without this turn of the event loop, a row of transactions would let no other
   // request in, and no timer or new connection either.
-  await setImmediate()
+  if (!dialectOf(knex).remote) await setImmediate()
   const end = { commit: transaction.commit, rollback: transaction.rollback }
   // Knex reports a failed COMMIT here alone; without a listener it would be an unhandled rejection.
   const executed = transaction.executionPromise
   executed.catch(() => {})
-  let passing: unknown
-  transaction.on('query-error', (error) => {
-    if (isBusy(error)) passing = error
-  })
   const refuse = () => {
     throw new StoreError('the transaction is ended by whoever began it, not by the handler')
   }
@@ -35,7 +32,6 @@ export async function begin<Transaction extends KnexTransaction>(
   transaction.rollback = refuse
   return {
     transaction,
-    passing: () => passing,
     async commit() {
       await end.commit.call(transaction)
       await executed

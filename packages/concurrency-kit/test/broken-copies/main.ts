@@ -11,12 +11,13 @@ import type { Break } from './break.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { idempotencyBreaks } from './breaks/idempotency.ts'
 import { lockBreaks } from './breaks/lock.ts'
+import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
 
 const workspace = path.resolve(import.meta.dirname, '../../../..')
 const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
 const wanted = process.argv.slice(2)
-const breaks = [...lockBreaks, ...idempotencyBreaks, ...optimisticBreaks, ...demoServerBreaks]
+const breaks = [...lockBreaks, ...lockOnPostgresBreaks, ...idempotencyBreaks, ...optimisticBreaks, ...demoServerBreaks]
 
 /** Sources and tests of both packages; what is installed is linked to, so the server in the copy runs on the intact kit. */
 function copyOf(): string {

@@ -48,7 +48,9 @@ test('a Knex instance of another database is refused, by name', async () => {
     transactionProvider: () => async () => ({}) as never,
     client: { driverName: 'mysql2' },
   }
-  await expect(createTables(other, all)).rejects.toThrow('knex must use the client better-sqlite3, but uses "mysql2"')
+  await expect(createTables(other, all)).rejects.toThrow(
+    'knex must use the client better-sqlite3 or pg, but uses "mysql2"',
+  )
   await expect(createTables({} as never, all)).rejects.toThrow('knex must be a Knex instance')
 })
 

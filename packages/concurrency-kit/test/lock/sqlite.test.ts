@@ -25,6 +25,10 @@ afterEach(() => database.close())
 
 const key = 'balance:user:1'
 
+test('a listener is refused: SQLite announces nothing', () => {
+  expect(() => knexLockStore({ knex, listener: {} as never })).toThrow('listener must not be given on SQLite')
+})
+
 describe('fencing tokens', () => {
   test('L20: are exact past 2^53, and increase by one', async () => {
     await knex.raw('INSERT INTO locks_tokens (id, next_token) VALUES (1, 9107199254740993)')

@@ -132,7 +132,7 @@ async function untilConnected(connect: () => Promise<void>): Promise<void> {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const { createServer } = await import('node:net')
   const probes = await Promise.all(
     Array.from({ length: count }, () => {

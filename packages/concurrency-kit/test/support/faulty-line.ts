@@ -42,6 +42,14 @@ export class FaultyLine {
     return new FaultyLine(server, targetPort)
   }
 
+  /** `url` with this line in between. */
+  through(url: string): string {
+    const through = new URL(url)
+    through.hostname = '127.0.0.1'
+    through.port = String(this.port)
+    return through.href
+  }
+
   get connections(): number {
     return this.#pairs.size
   }
@@ -74,6 +82,11 @@ export class FaultyLine {
   /** Nothing gets through and nothing is lost, until {@link FaultyLine.resume}: a line that hangs. */
   stall(): void {
     this.#stalled = true
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause()
+  }
+
+  /** Who is connected now hangs until {@link FaultyLine.resume}, and neither side hears of the other's end; new ones get through. */
+  halfOpen(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.pause()
   }
 

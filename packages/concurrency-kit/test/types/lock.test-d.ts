@@ -1,4 +1,8 @@
 // Compiled by `check`, never run: each `@ts-expect-error` is a line that must not compile.
+import createKnex from 'knex'
+import pg from 'pg'
+import { knexLockStore } from '../../src/entries/knex.ts'
+import { pgAdvisoryLockStore } from '../../src/entries/pg.ts'
 import { acquireLock, type LockStore, memoryLockStore, withDistributedLock } from '../../src/index.ts'
 
 const fencing = memoryLockStore()
@@ -13,6 +17,15 @@ export const tokens: Promise<ReadonlyMap<string, bigint>> = withDistributedLock(
   (lease) => lease.fencingTokens,
 )
 
+export const onPostgres: Promise<bigint> = withDistributedLock(
+  { store: knexLockStore({ knex: createKnex({ client: 'pg' }), listener: new pg.Client() }), key: 'a' },
+  (lease) => lease.fencingToken,
+)
+
+// @ts-expect-error advisory locks have no tokens
+withDistributedLock({ store: pgAdvisoryLockStore({ pool: new pg.Pool() }), key: 'a' }, (lease) => lease.fencingToken)
+// @ts-expect-error a pool, not a client: the store checks out its own
+pgAdvisoryLockStore({ pool: new pg.Client() })
 // @ts-expect-error a store without fencing gives no token
 withDistributedLock({ store: tokenless, key: 'a' }, (lease) => lease.fencingToken)
 // @ts-expect-error nor does one that does not say

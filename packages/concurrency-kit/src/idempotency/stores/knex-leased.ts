@@ -1,6 +1,9 @@
-import { checkClient, type KnexClient, rowsOf } from '../../knex/knex-client.ts'
+import type { KnexClient } from '../../knex/knex-client.ts'
+import { KnexDatabase } from '../../knex/knex-database.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import { INTEGER, LATER_TEXT, NOW_MS, NOW_TEXT, secondsFromNow, whileBusy } from '../../knex/sqlite.ts'
+import type { Row, Statement } from '../../sql/database.ts'
+import type { Dialect } from '../../sql/dialect.ts'
+import { whileBusy } from '../../sql/while-busy.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
   ClaimRequest,
@@ -11,11 +14,11 @@ import type {
   OwnedRequest,
   Settlement,
 } from '../idempotency-store.ts'
-import { checkRecordTable, type RecordTableOptions } from '../record-table.ts'
-import { KnexRecords } from './knex-records.ts'
+import { checkRecordTable, type RecordTable, type RecordTableOptions } from '../record-table.ts'
+import { type ClaimForm, RecordStatements } from './record-statements.ts'
 
 export interface KnexLeasedIdempotencyStoreOptions extends RecordTableOptions {
-  /** Not the pool of a transactional store: a renewal would wait for its transactions. */
+  /** On SQLite not the pool of a transactional store: a renewal would wait for its transactions. */
   readonly knex: KnexClient
   /** @defaultValue 'leased_idempotency_records' */
   readonly table?: string
@@ -39,99 +42,105 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   readonly name = 'knex-leased'
   readonly kind = 'leased'
   declare readonly environment?: Environment
-  readonly #knex: KnexClient
-  readonly #records: KnexRecords
+  readonly #database: KnexDatabase<never>
+  readonly #records: RecordStatements
 
   constructor(options: KnexLeasedIdempotencyStoreOptions) {
-    checkClient(options.knex)
-    this.#records = new KnexRecords(checkRecordTable(options, 'leased_idempotency_records'))
+    this.#database = new KnexDatabase(options.knex as KnexClient<never>, { environment: options.environment })
+    const table = checkRecordTable(options, 'leased_idempotency_records')
+    const { dialect } = this.#database
+    this.#records = new RecordStatements(table, dialect, leasedClaim(table, dialect))
     usePoolFor('leases', options.knex)
-    this.#knex = options.knex
     if (options.environment !== undefined) this.environment = options.environment
   }
 
-  find(request: FindRequest): Promise<CompletedRecord | undefined> {
-    return this.#ask('find', request.signal, () => this.#records.find(this.#knex, request))
+  async find(request: FindRequest): Promise<CompletedRecord | undefined> {
+    const found = this.#records.found(await this.#ask('find', request.signal, this.#records.read(request)))
+    return found?.completed === true ? found.record : undefined
   }
 
-  purge({ limit }: { readonly limit: number }): Promise<number> {
-    return this.#ask('purge', undefined, () => this.#records.purge(this.#knex, limit))
+  async purge({ limit }: { readonly limit: number }): Promise<number> {
+    return (await this.#ask('purge', undefined, this.#records.purge(limit))).length
   }
 
-  claim(request: ClaimRequest): Promise<ClaimResult> {
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
     const { owner, leaseMs, retentionMs, takeOver, signal } = request
-    const { table, columns, words } = this.#records.table
-    const own = {
-      columns: ['owner', 'attempt', 'lease_ends_at_ms'],
-      values: ['?', '1', `${NOW_MS} + ${INTEGER}`],
-      bindings: [owner, leaseMs],
+    const { words } = this.#records.table
+    const own = { values: [owner, leaseMs], replaceable: [words.inProgress, takeOver ? 1 : 0] }
+    const claim = this.#records.claim(request, Math.max(retentionMs, leaseMs), own)
+    for (;;) {
+      const [claimed] = await this.#ask('claim', signal, claim)
+      if (claimed !== undefined) return { status: 'claimed', attempt: Number(claimed['attempt']) }
+      const found = this.#records.found(await this.#ask('claim', signal, this.#records.read(request)))
+      // Gone between the two statements: the claim is asked for again, never assumed.
+      if (found === undefined) continue
+      const { fingerprint } = found.record
+      if (found.completed) return { status: 'completed', record: found.record }
+      const freeInMs = await this.#leaseLeftMs(request)
+      if (freeInMs > 0) return { status: 'in_progress', fingerprint, freeInMs }
+      // The lease ended between the statements: the claim that may take it over is still to be asked for.
+      if (takeOver && fingerprint === request.fingerprint) continue
+      return { status: 'vanished', fingerprint }
     }
-    const conflict = {
-      set: [
-        'owner = excluded.owner',
-        'lease_ends_at_ms = excluded.lease_ends_at_ms',
-        `attempt = CASE WHEN ${table}.${columns.expiresAt} <= ${NOW_TEXT} THEN 1
-          WHEN ${table}.owner = excluded.owner THEN ${table}.attempt ELSE ${table}.attempt + 1 END`,
-        ...(columns.outcome === undefined ? [] : [`${columns.outcome} = NULL`]),
-      ],
-      replaceable: ` OR (${table}.${columns.status} = ? AND (${table}.owner = excluded.owner OR
-        (? AND ${table}.lease_ends_at_ms <= ${NOW_MS} AND ${table}.${columns.fingerprint} = excluded.${columns.fingerprint})))`,
-      bindings: [words.inProgress, takeOver ? 1 : 0],
-      returning: 'attempt',
-    }
-    return this.#ask('claim', signal, async () => {
-      for (;;) {
-        const expiresInMs = Math.max(retentionMs, leaseMs)
-        const claimed = await this.#records.claim(this.#knex, request, expiresInMs, own, conflict)
-        if (claimed !== undefined) return { status: 'claimed', attempt: Number(claimed['attempt']) }
-        const found = await this.#records.read(this.#knex, request)
-        // Gone between the two statements: the claim is asked for again, never assumed.
-        if (found === undefined) continue
-        const { fingerprint } = found.record
-        if (found.completed) return { status: 'completed', record: found.record }
-        const freeInMs = await this.#leaseLeftMs(request)
-        return freeInMs > 0 ? { status: 'in_progress', fingerprint, freeInMs } : { status: 'vanished', fingerprint }
-      }
-    })
   }
 
   renew(request: OwnedRequest & { readonly leaseMs: number }): Promise<boolean> {
-    const { columns } = this.#records.table
-    const set = `lease_ends_at_ms = ${NOW_MS} + ${INTEGER}, ${columns.expiresAt} = max(${columns.expiresAt}, ${LATER_TEXT})`
-    return this.#ifOwned('renew', request, `UPDATE ${this.#records.table.table} SET ${set}`, [
-      request.leaseMs,
-      secondsFromNow(request.leaseMs),
-    ])
+    const { dialect, table } = this.#records
+    const { expiresAt } = table.columns
+    const set = `lease_ends_at_ms = ${dialect.nowMs} + ${dialect.integer}, ${expiresAt} = ${dialect.greatest}(${expiresAt}, ${dialect.later})`
+    const bindings = [request.leaseMs, dialect.laterBy(request.leaseMs)]
+    return this.#ifOwned('renew', request, `UPDATE ${table.table} SET ${set}`, bindings)
   }
 
-  complete(request: OwnedRequest & Settlement & { readonly retentionMs: number }): Promise<boolean> {
-    const { table, columns } = this.#records.table
-    const { set, bindings } = this.#records.completion(request)
+  async complete(request: OwnedRequest & Settlement & { readonly retentionMs: number }): Promise<boolean> {
+    const { dialect, table } = this.#records
     // Whether or not it was completed before: the owner is of this claim alone.
-    const sql = `UPDATE ${table} SET ${set}, ${columns.expiresAt} = ${LATER_TEXT}
-      WHERE ${this.#records.where} AND owner = ? RETURNING 1`
-    const all = [...bindings, secondsFromNow(request.retentionMs), ...this.#records.place(request), request.owner]
-    return this.#ask('complete', request.signal, async () => (await rowsOf(this.#knex, sql, all)).length === 1)
+    const statement = this.#records.complete(
+      request,
+      request,
+      { sql: 'owner = ?', bindings: [request.owner] },
+      { set: [`${table.columns.expiresAt} = ${dialect.later}`], bindings: [dialect.laterBy(request.retentionMs)] },
+    )
+    return (await this.#ask('complete', request.signal, statement)).length === 1
   }
 
   abandon(request: OwnedRequest): Promise<boolean> {
     return this.#ifOwned('abandon', request, `DELETE FROM ${this.#records.table.table}`, [])
   }
 
-  #ifOwned(verb: string, request: OwnedRequest, change: string, bindings: readonly unknown[]): Promise<boolean> {
+  async #ifOwned(verb: string, request: OwnedRequest, change: string, bindings: readonly unknown[]): Promise<boolean> {
     const { columns, words } = this.#records.table
     const sql = `${change} WHERE ${this.#records.where} AND owner = ? AND ${columns.status} = ? RETURNING 1`
     const all = [...bindings, ...this.#records.place(request), request.owner, words.inProgress]
-    return this.#ask(verb, request.signal, async () => (await rowsOf(this.#knex, sql, all)).length === 1)
+    return (await this.#ask(verb, request.signal, { sql, bindings: all })).length === 1
   }
 
   async #leaseLeftMs(request: ClaimRequest): Promise<number> {
-    const sql = `SELECT lease_ends_at_ms - ${NOW_MS} AS left_ms FROM ${this.#records.table.table} WHERE ${this.#records.where}`
-    const [row] = await rowsOf(this.#knex, sql, this.#records.place(request))
+    const { dialect, table, where } = this.#records
+    const sql = `SELECT lease_ends_at_ms - ${dialect.nowMs} AS left_ms FROM ${table.table} WHERE ${where}`
+    const [row] = await this.#ask('claim', request.signal, { sql, bindings: this.#records.place(request) })
     return Number(row?.['left_ms'] ?? 1)
   }
 
-  #ask<Answer>(verb: string, signal: ClaimRequest['signal'], command: () => Promise<Answer>): Promise<Answer> {
-    return whileBusy(`${verb} of ${this.name}`, command, signal, this.environment)
+  #ask(verb: string, signal: ClaimRequest['signal'], statement: Statement): Promise<Row[]> {
+    const what = `${verb} of ${this.name}`
+    return whileBusy(what, () => this.#database.alone(what, statement, signal), signal, this.environment)
+  }
+}
+
+/** A claim with an owner and a lease, which also takes the place of the owner's own, or of one whose owner vanished. */
+function leasedClaim({ table, columns }: RecordTable, { nowMs, now, integer }: Dialect): ClaimForm {
+  return {
+    columns: ['owner', 'attempt', 'lease_ends_at_ms'],
+    values: ['?', '1', `${nowMs} + ${integer}`],
+    set: [
+      'owner = excluded.owner',
+      'lease_ends_at_ms = excluded.lease_ends_at_ms',
+      `attempt = CASE WHEN ${table}.${columns.expiresAt} <= ${now} THEN 1
+        WHEN ${table}.owner = excluded.owner THEN ${table}.attempt ELSE ${table}.attempt + 1 END`,
+    ],
+    replaceable: ` OR (${table}.${columns.status} = ? AND (${table}.owner = excluded.owner OR
+      (CAST(? AS integer) = 1 AND ${table}.lease_ends_at_ms <= ${nowMs} AND ${table}.${columns.fingerprint} = excluded.${columns.fingerprint})))`,
+    returning: 'attempt',
   }
 }

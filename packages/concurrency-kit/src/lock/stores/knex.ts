@@ -1,9 +1,10 @@
 import type { Signal } from '../../abort.ts'
-import { checkClient, type KnexClient, quoted, rowsOf } from '../../knex/knex-client.ts'
+import { bounded } from '../../knex/bounded.ts'
+import { dialectOf, type KnexClient } from '../../knex/knex-client.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import { INTEGER, NOW_MS, whileBusy } from '../../knex/sqlite.ts'
-import { begin } from '../../knex/transaction.ts'
-import type { Environment } from '../../time/clock.ts'
+import { objectWith, wholeNumber } from '../../options.ts'
+import { whileBusy } from '../../sql/while-busy.ts'
+import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import { endLeases } from '../lock-engine.ts'
 import type {
   AcquireRequest,
@@ -13,12 +14,28 @@ import type {
   LockStore,
   ReleaseRequest,
 } from '../lock-store.ts'
+import { type AnnouncementClient, Announcements } from './knex/announcements.ts'
+import type { LeaseTable } from './knex/lease-table.ts'
+import { channelOf, postgresLeases } from './knex/postgres-leases.ts'
+import { sqliteLeases } from './knex/sqlite-leases.ts'
 
 export interface KnexLockStoreOptions {
-  /** Of a database file of its own: never the pool of the records. */
+  /**
+   * On SQLite of a database file of its own, never the pool of the records. On Postgres best a small pool of its own too: a
+   * renewal that finds every connection of a shared pool taken by long transactions waits for them, and a lease that is not
+   * renewed in time is lost. Give its `connection` a `connectionTimeoutMillis`: connections that hang while they are made fill
+   * the pool.
+   */
   readonly knex: KnexClient
-  /** As made by `createTables`; the counter's table is called the same with `_tokens` behind. @defaultValue 'locks' */
+  /** As made by `createTables`; the counter of tokens is called the same with `_tokens` behind. @defaultValue 'locks' */
   readonly table?: string
+  /**
+   * Postgres only: a `pg` client, best one for this alone, connected to Postgres itself (PgBouncer may be in front of `knex`),
+   * on which releases are heard, so that waiters wake within a round trip. The store sends `LISTEN` on it, and `UNLISTEN` at `close()`; it is yours to end, and to give an
+   * `error` listener. Without it waiters ask again every 100 ms at most, and once a second when its connection is gone.
+   * @defaultValue none
+   */
+  readonly listener?: AnnouncementClient
   /** Longest time that a command may take, in ms. @defaultValue 2_000 */
   readonly commandMs?: number
   /** @defaultValue 128 sections, 25 ms */
@@ -27,12 +44,22 @@ export interface KnexLockStoreOptions {
 }
 
 /**
- * Locks in a lease table, on the database's clock, with fencing tokens: for the processes of one machine that share a
- * SQLite file.
+ * Locks in a lease table, on the database's clock, with fencing tokens: on SQLite for the processes of one machine that
+ * share a file, on Postgres for all that share a database.
  *
- * A command that finds the file busy is repeated until its deadline. Waiters ask again on a timer: SQLite announces nothing.
+ * Acquire, extend and release are one statement each on Postgres. Tokens follow the database's clock and a sequence, whichever is
+ * ahead, so they also increase after the sequence was lost or a failover set it back. A grant is on the disk before it counts, unless the
+ * database is told otherwise (`synchronous_commit`). A statement that hangs is given up with its connection after `commandMs`.
+ * A key is a row of an index: at most about 2600 bytes in UTF-8.
  *
- * @throws TypeError, StoreError for a client that cannot serve.
+ * On SQLite a command that finds the file busy is repeated until its deadline, and waiters ask again on a timer: it
+ * announces nothing.
+ *
+ * @throws TypeError, RangeError, StoreError for a client that cannot serve, or bad options.
+ * @example
+ * const listener = new pg.Client(connectionString)
+ * await listener.connect()
+ * const locks = knexLockStore({ knex, listener })
  */
 export function knexLockStore(options: KnexLockStoreOptions): LockStore<true> {
   return new KnexLockStore(options)
@@ -41,77 +68,56 @@ export function knexLockStore(options: KnexLockStoreOptions): LockStore<true> {
 class KnexLockStore implements LockStore<true> {
   readonly name = 'knex'
   readonly fencing = true
-  declare readonly commandMs?: number
+  readonly commandMs: number
+  readonly environment: Environment
   declare readonly handOff?: Partial<HandOffBound>
-  declare readonly environment?: Environment
-  readonly #knex: KnexClient
-  readonly #sql: ReturnType<typeof statements>
+  declare readonly watch?: Required<LockStore>['watch']
+  readonly #leases: LeaseTable
+  readonly #announcements: Announcements | undefined
 
-  constructor({ knex, table = 'locks', commandMs, handOff, environment }: KnexLockStoreOptions) {
-    checkClient(knex)
-    this.#sql = statements(table)
-    usePoolFor('leases', knex)
-    this.#knex = knex
-    if (commandMs !== undefined) this.commandMs = commandMs
+  constructor({
+    knex,
+    table = 'locks',
+    listener,
+    commandMs = 2_000,
+    handOff,
+    environment = systemEnvironment,
+  }: KnexLockStoreOptions) {
+    const { name } = dialectOf(knex)
+    this.commandMs = wholeNumber('commandMs', commandMs, 1)
+    this.environment = environment
     if (handOff !== undefined) this.handOff = handOff
-    if (environment !== undefined) this.environment = environment
+    this.#leases = name === 'sqlite' ? sqliteLeases(knex, table) : postgresLeases(bounded(knex, commandMs), table)
+    usePoolFor('leases', knex)
+    if (listener === undefined) return
+    if (name === 'sqlite') throw new TypeError('listener must not be given on SQLite, which announces nothing')
+    objectWith('listener', listener, ['query', 'on', 'removeListener'])
+    if ('totalCount' in listener)
+      throw new TypeError('listener must be a client, but is a pool: it lends another each time')
+    const { clock } = environment
+    const announcements = new Announcements({ client: listener, channel: channelOf(table), clock, commandMs })
+    this.#announcements = announcements
+    this.watch = (key, mayBeFree) => announcements.watch(key, mayBeFree)
   }
 
-  tryAcquire({ key, holder, ttlMs, tokens, signal }: AcquireRequest): Promise<AcquireResult> {
-    return this.#ask('tryAcquire', signal, async () => {
-      const attempt = await begin(this.#knex)
-      try {
-        const { transaction } = attempt
-        const granted = await rowsOf(transaction, this.#sql.grant, [key, holder, ttlMs])
-        if (granted.length === 0) {
-          const [lease] = await rowsOf(transaction, this.#sql.left, [key])
-          await attempt.rollback()
-          return { acquired: false, freeInMs: Math.max(1, Number(lease?.['left_ms'] ?? 1)) }
-        }
-        const [counter] = await rowsOf(transaction, this.#sql.reserve, [tokens, tokens, tokens])
-        await attempt.commit()
-        return { acquired: true, firstToken: BigInt(String(counter?.['first_token'])), tokens }
-      } catch (error) {
-        await attempt.rollback()
-        throw error
-      }
-    })
+  tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
+    return this.#ask('tryAcquire', request.signal, () => this.#leases.acquire(request))
   }
 
   extend({ key, holder, ttlMs, signal }: ExtendRequest): Promise<boolean> {
-    return this.#matched('extend', signal, this.#sql.extend, [ttlMs, key, holder])
+    return this.#ask('extend', signal, () => this.#leases.extend(key, holder, ttlMs))
   }
 
   release({ key, holder, signal }: ReleaseRequest): Promise<boolean> {
-    return this.#matched('release', signal, this.#sql.release, [key, holder])
+    return this.#ask('release', signal, () => this.#leases.release(key, holder))
   }
 
   async close(): Promise<void> {
     await endLeases(this)
-  }
-
-  #matched(verb: string, signal: Signal, sql: string, bindings: readonly unknown[]): Promise<boolean> {
-    return this.#ask(verb, signal, async () => (await rowsOf(this.#knex, sql, bindings)).length === 1)
+    await this.#announcements?.close()
   }
 
   #ask<Answer>(verb: string, signal: Signal, command: () => Promise<Answer>): Promise<Answer> {
     return whileBusy(`${verb} of ${this.name}`, command, signal, this.environment)
-  }
-}
-
-function statements(table: string) {
-  const locks = quoted('table', table)
-  const counter = quoted('table', `${table}_tokens`)
-  return {
-    grant: `INSERT INTO ${locks} (key, holder, ends_at_ms) VALUES (?, ?, ${NOW_MS} + ${INTEGER})
-      ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, ends_at_ms = excluded.ends_at_ms
-      WHERE ${locks}.holder = excluded.holder OR ${locks}.ends_at_ms <= ${NOW_MS} RETURNING 1`,
-    left: `SELECT ends_at_ms - ${NOW_MS} AS left_ms FROM ${locks} WHERE key = ?`,
-    // As text: a driver reads integers past 2^53 inexactly. A counter that was lost starts again at the microseconds.
-    reserve: `INSERT INTO ${counter} (id, next_token) VALUES (1, ${NOW_MS} * 1000 + ${INTEGER})
-      ON CONFLICT (id) DO UPDATE SET next_token = max(next_token, ${NOW_MS} * 1000) + ${INTEGER}
-      RETURNING CAST(next_token - ${INTEGER} AS TEXT) AS first_token`,
-    extend: `UPDATE ${locks} SET ends_at_ms = ${NOW_MS} + ${INTEGER} WHERE key = ? AND holder = ? AND ends_at_ms > ${NOW_MS} RETURNING 1`,
-    release: `DELETE FROM ${locks} WHERE key = ? AND holder = ? RETURNING 1`,
   }
 }

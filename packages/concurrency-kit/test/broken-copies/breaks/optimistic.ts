@@ -3,7 +3,7 @@ import type { Break } from '../break.ts'
 const update = 'test/optimistic/update.test.ts'
 const versioned = 'test/optimistic/sqlite.test.ts'
 const lock = 'test/lock/sqlite.test.ts'
-const lockStore = 'src/lock/stores/knex.ts'
+const lockStore = 'src/lock/stores/knex/sqlite-leases.ts'
 
 /** Of the optimistic update, and of what SQL does to it and to leases. */
 export const optimisticBreaks: readonly Break[] = [
@@ -91,24 +91,24 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'L20',
     what: 'tokens are read as numbers',
     file: lockStore,
-    find: 'RETURNING CAST(next_token - ${INTEGER} AS TEXT) AS first_token`',
-    replace: 'RETURNING next_token - ${INTEGER} AS first_token`',
+    find: 'RETURNING CAST(next_token - ${integer} AS TEXT) AS first_token`',
+    replace: 'RETURNING next_token - ${integer} AS first_token`',
     tests: lock,
   },
   {
     pitfall: 'L20',
     what: 'a counter that was lost begins at one',
     file: lockStore,
-    find: 'VALUES (1, ${NOW_MS} * 1000 + ${INTEGER})',
-    replace: 'VALUES (1, 1 + ${INTEGER})',
+    find: 'VALUES (1, ${nowMs} * 1000 + ${integer})',
+    replace: 'VALUES (1, 1 + ${integer})',
     tests: lock,
   },
   {
     pitfall: 'L12',
     what: 'the application’s clock decides on leases',
     file: lockStore,
-    find: 'OR ${locks}.ends_at_ms <= ${NOW_MS} RETURNING 1`',
-    replace: 'OR ${locks}.ends_at_ms <= ${NOW_MS} - 1e13 RETURNING 1`',
+    find: 'OR ${locks}.ends_at_ms <= ${nowMs} RETURNING 1`',
+    replace: 'OR ${locks}.ends_at_ms <= ${nowMs} - 1e13 RETURNING 1`',
     tests: lock,
   },
   {
@@ -123,8 +123,8 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'L14',
     what: 'a renewal does not ask for its holder',
     file: lockStore,
-    find: 'WHERE key = ? AND holder = ? AND ends_at_ms > ${NOW_MS} RETURNING 1`',
-    replace: 'WHERE key = ? AND (holder = ? OR true) AND ends_at_ms > ${NOW_MS} RETURNING 1`',
+    find: 'WHERE key = ? AND holder = ? AND ends_at_ms > ${nowMs} RETURNING 1`',
+    replace: 'WHERE key = ? AND (holder = ? OR true) AND ends_at_ms > ${nowMs} RETURNING 1`',
     tests: lock,
   },
   {

@@ -1,0 +1,47 @@
+import type { PgClientOf, PgPool, PgPoolClient } from '../../pg/pg-client.ts'
+import { PgDatabase } from '../../pg/pg-database.ts'
+import type { IsolationLevel } from '../../sql/isolation-level.ts'
+import type { Environment } from '../../time/clock.ts'
+import type { TransactionalIdempotencyStore } from '../idempotency-store.ts'
+import type { RecordTableOptions } from '../record-table.ts'
+import { SqlIdempotencyStore } from './sql.ts'
+
+export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
+  /**
+   * The caller's pool of `pg`. It must have a listener for `error`, or a connection that breaks while idle ends the process. With
+   * `pipeline: true` (pg 8.22 and later) an attempt takes fewer round trips.
+   */
+  readonly pool: Pool
+  /** Of every attempt's transaction. @defaultValue the database's own */
+  readonly isolationLevel?: IsolationLevel
+  /**
+   * Longest time in ms, integer >= 1, for each of the store's own commands, such as the COMMIT, and for a connection to
+   * be free; the claim has the caller's `waitMs` besides. The handler's own statements are the handler's to bound.
+   * @defaultValue 2_000
+   */
+  readonly commandMs?: number
+  readonly environment?: Environment
+}
+
+/**
+ * Idempotency records that commit together with the effects, on Postgres through a pool of `pg`: the fast way there.
+ *
+ * One transaction an attempt. The claim is its first statement: a rival in another process waits for the key, no longer
+ * than its `waitMs`. The result is its last, and nothing is committed unless that finds the claim. Statements are
+ * prepared once a connection; a pooler of transactions in between must let prepared statements through.
+ *
+ * The handler's `transaction` is the pool's client for that time: it refuses to end the transaction, and is of no use afterwards.
+ *
+ * @throws TypeError, RangeError for a pool or options that cannot serve.
+ * @example
+ * const records = pgIdempotencyStore({ pool })
+ */
+export function pgIdempotencyStore<Pool extends PgPool>(
+  options: PgIdempotencyStoreOptions<Pool>,
+): TransactionalIdempotencyStore<PgClientOf<Pool>> {
+  const database = new PgDatabase<PgPoolClient>(options.pool, options)
+  return new SqlIdempotencyStore(
+    database,
+    options,
+  ) as TransactionalIdempotencyStore<unknown> as TransactionalIdempotencyStore<PgClientOf<Pool>>
+}

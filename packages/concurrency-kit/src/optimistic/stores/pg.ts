@@ -1,0 +1,38 @@
+import type { PgPool, PgPoolClient, PgStatements } from '../../pg/pg-client.ts'
+import { PgDatabase } from '../../pg/pg-database.ts'
+import type { Environment } from '../../time/clock.ts'
+import type { TransactableVersionedStore } from '../versioned-store.ts'
+import { sqlVersionedStore } from './sql.ts'
+import type { VersionedTableOptions } from './versioned-rows.ts'
+
+export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
+  /** The caller's pool of `pg`; with a listener for `error`, or a connection that breaks while idle ends the process. */
+  readonly pool: PgPool
+  /**
+   * Longest time in ms, integer >= 1, that a command may take, waiting for a row that another transaction has written
+   * included, and for a connection to be free. @defaultValue 5_000
+   */
+  readonly commandMs?: number
+  readonly environment?: Environment
+}
+
+/**
+ * The rows of a table with a version column, on Postgres through a pool of `pg`: each write asks for the version that was
+ * read, in its `WHERE`.
+ *
+ * `within(client)` gives the same rows through the transaction that the caller has begun on `client`. `pg` gives `bigint` and
+ * `numeric` columns as strings: `fromRow` makes numbers of them. Statements are prepared once a connection.
+ *
+ * @throws TypeError, RangeError for a pool or options that cannot serve.
+ * @example
+ * const accounts = pgVersionedStore<Account>({ pool, table: 'accounts' })
+ */
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
+  options: PgVersionedStoreOptions<Value>,
+): TransactableVersionedStore<Id, Value, number, PgStatements> {
+  const { pool, commandMs = 5_000, environment } = options
+  return sqlVersionedStore<Value, Id, PgStatements>(
+    new PgDatabase<PgPoolClient>(pool, { commandMs, environment }),
+    options,
+  )
+}

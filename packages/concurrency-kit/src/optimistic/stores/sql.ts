@@ -1,0 +1,111 @@
+import { StoreError } from '../../errors.ts'
+import type { Database, Row, Statement } from '../../sql/database.ts'
+import { asStoreError } from '../../sql/errors.ts'
+import type { Environment } from '../../time/clock.ts'
+import type {
+  CompareAndSetRequest,
+  CompareAndSetResult,
+  ReadRequest,
+  TransactableVersionedStore,
+  Versioned,
+  VersionedStore,
+} from '../versioned-store.ts'
+import { VersionedRows, type VersionedTableOptions } from './versioned-rows.ts'
+
+/** The rows of a table with a version column, through any client of an SQL database. */
+export function sqlVersionedStore<Value extends object, Id, Inside>(
+  database: Database<unknown, Inside>,
+  options: VersionedTableOptions<Value> & { readonly environment?: Environment },
+): TransactableVersionedStore<Id, Value, number, Inside> {
+  const rows = new VersionedRows<Value, Id>(options, database.dialect)
+  const { name } = database
+  const through = (transactional: boolean, send: Send) =>
+    new SqlVersionedRows({ name, transactional, environment: options.environment, rows, send })
+  return Object.assign(
+    through(false, (what, statement) => database.alone(what, statement)),
+    {
+      updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value>) =>
+        updateLocked(database, rows, id, change),
+      within: (transaction: Inside): VersionedStore<Id, Value> =>
+        through(true, (what, statement) => database.inside(transaction, what, statement)),
+    },
+  )
+}
+
+type Send = (what: string, statement: Statement) => Promise<Row[]>
+type LockedChange<Value> = (current: Versioned<Value, number>) => { readonly value: Value } | undefined
+
+interface Through<Value extends object, Id> {
+  readonly name: string
+  readonly transactional: boolean
+  readonly environment: Environment | undefined
+  readonly rows: VersionedRows<Value, Id>
+  readonly send: Send
+}
+
+class SqlVersionedRows<Value extends object, Id> implements VersionedStore<Id, Value> {
+  readonly name: string
+  readonly transactional: boolean
+  declare readonly environment?: Environment
+  readonly #rows: VersionedRows<Value, Id>
+  readonly #send: Send
+
+  constructor({ name, transactional, environment, rows, send }: Through<Value, Id>) {
+    this.name = name
+    this.transactional = transactional
+    this.#rows = rows
+    this.#send = send
+    if (environment !== undefined) this.environment = environment
+  }
+
+  async read({ id, lock }: ReadRequest<Id>): Promise<Versioned<Value, number> | undefined> {
+    const [row] = await this.#ask('read', this.#rows.read(id, lock && this.transactional))
+    return row === undefined ? undefined : this.#rows.versioned(row)
+  }
+
+  async compareAndSet(request: CompareAndSetRequest<Id, Value, number>): Promise<CompareAndSetResult<Value, number>> {
+    const { id, expectedVersion, value } = request
+    const [row] = await this.#ask('compareAndSet', this.#rows.update(id, expectedVersion, value))
+    return row === undefined ? { stored: false } : { stored: true, ...this.#rows.versioned(row) }
+  }
+
+  async #ask(verb: string, statement: Statement): Promise<Row[]> {
+    const what = `${verb} of ${this.name}`
+    try {
+      return await this.#send(what, statement)
+    } catch (error) {
+      throw asStoreError(what, error)
+    }
+  }
+}
+
+/** The row is read under its lock, changed and written in a short transaction. */
+async function updateLocked<Value extends object, Id>(
+  database: Database<unknown, never>,
+  rows: VersionedRows<Value, Id>,
+  id: Id,
+  change: LockedChange<Value>,
+): Promise<Versioned<Value, number> | undefined> {
+  const what = `updateLocked of ${database.name}`
+  const asked = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+    answer.catch((error) => Promise.reject(asStoreError(what, error)))
+  const owned = await asked(database.begin({}))
+  try {
+    const [row] = await asked(owned.rows(what, rows.read(id, true)))
+    const current = row && rows.versioned(row)
+    const next = current && change(current)
+    if (current === undefined || next === undefined) {
+      await owned.rollback()
+      return current
+    }
+    const [written] = await asked(owned.rows(what, rows.update(id, current.version, next.value)))
+    if (written === undefined) throw new StoreError(`row ${String(id)} changed under its lock`)
+    const stored = rows.versioned(written)
+    const ended = await owned.commit()
+    if (ended.status === 'committed') return stored
+    throw new StoreError(`${what} failed`, { cause: ended.cause, transient: ended.status === 'failed' && ended.passes })
+  } catch (error) {
+    await owned.rollback()
+    throw error
+  }
+}

@@ -1,0 +1,165 @@
+import type { Signal } from '../abort.ts'
+import { ConnectionWatch } from '../sql/connection.ts'
+import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
+import { answerOf } from '../sql/deadline.ts'
+import { claimGone, isConnectionLost, passes, sqlState, swallowed } from '../sql/errors.ts'
+import { postgres } from '../sql/postgres.ts'
+import type { Clock } from '../time/clock.ts'
+import { guardedClient } from './guarded-client.ts'
+import type { PgPoolClient, PgQuery, PgResult } from './pg-client.ts'
+import type { PreparedStatements } from './prepared-statements.ts'
+
+export interface PgTransactionOptions {
+  readonly begin: string
+  readonly prepared: PreparedStatements
+  readonly commandMs: number
+  readonly waitMs: number
+  readonly clock: Clock
+  readonly signal: Signal | undefined
+}
+
+/**
+ * A transaction on a client out of a pool.
+ *
+ * BEGIN goes with the first statement, COMMIT with the last: in one round trip each where the client pipelines. So the
+ * last statement fails by itself unless it returns one row, and COMMIT then answers ROLLBACK.
+ */
+export class PgTransaction<Client extends PgPoolClient> implements OwnedTransaction<Client> {
+  readonly transaction: Client
+  readonly #client: Client
+  readonly #options: PgTransactionOptions
+  readonly #watch: ConnectionWatch
+  #begun = false
+  #over = false
+  #overdue = false
+  #released = false
+  #failed: unknown
+  #passing: unknown
+
+  constructor(client: Client, options: PgTransactionOptions) {
+    this.#client = client
+    this.#options = options
+    this.#watch = new ConnectionWatch(client)
+    this.transaction = guardedClient(client, { over: () => this.#over, onError: (error) => this.#note(error) })
+  }
+
+  claim(what: string, statement: Statement): Promise<Row[]> {
+    const { begin, prepared, commandMs, waitMs, signal } = this.#options
+    this.#begun = true
+    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
+    return this.#ask(what, [opening, prepared.query(statement)], commandMs + waitMs, signal)
+  }
+
+  rows(what: string, statement: Statement): Promise<Row[]> {
+    const { begin, prepared, commandMs } = this.#options
+    const opening = this.#begun ? [] : [{ text: begin }]
+    this.#begun = true
+    return this.#ask(what, [...opening, prepared.query(statement)], commandMs)
+  }
+
+  passing(): unknown {
+    // A server that hangs would let the next attempt hang too.
+    return this.#overdue ? undefined : this.#passing
+  }
+
+  async commit(last?: Statement): Promise<Committed> {
+    this.#over = true
+    const { prepared, commandMs } = this.#options
+    const before = last === undefined ? [] : [prepared.query(mustReturnOneRow(last))]
+    const together = this.#client.pipeline === true
+    let committing = together
+    try {
+      if (!together) await this.#send('the last statement', before, commandMs)
+      committing = true
+      const { command } = await this.#send('COMMIT', together ? [...before, COMMIT] : [COMMIT], commandMs)
+      this.#giveBack()
+      if (command === 'COMMIT') return { status: 'committed' }
+      return { status: 'failed', passes: false, cause: swallowed(this.#failed) }
+    } catch (error) {
+      const ambiguous = committing && (sqlState(error) === undefined || isConnectionLost(error))
+      await this.rollback()
+      if (ambiguous) return { status: 'ambiguous', cause: error }
+      const passing = this.passing()
+      return { status: 'failed', passes: passing !== undefined, cause: passing ?? this.#explained(error) }
+    }
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#released) return
+    this.#over = true
+    try {
+      if (!this.#isBroken()) await this.#send('ROLLBACK', [ROLLBACK], this.#options.commandMs)
+    } catch {}
+    this.#giveBack()
+  }
+
+  async #ask(what: string, queries: readonly PgQuery[], limitMs: number, signal?: Signal): Promise<Row[]> {
+    return (await this.#send(what, queries, limitMs, signal)).rows
+  }
+
+  /** The answer to the last of `queries`, where none has failed. */
+  async #send(what: string, queries: readonly PgQuery[], limitMs: number, signal?: Signal): Promise<PgResult> {
+    const onOver = () => {
+      this.#overdue = true
+      this.#watch.hangUp()
+    }
+    try {
+      return await answerOf(what, inOrder(this.#client, queries), {
+        limitMs,
+        clock: this.#options.clock,
+        signal,
+        onOver,
+      })
+    } catch (error) {
+      this.#note(error)
+      throw error
+    }
+  }
+
+  #explained(error: unknown): unknown {
+    if (sqlState(error) === NO_ROW) return claimGone(error)
+    return sqlState(error) === '25P02' ? swallowed(this.#failed) : error
+  }
+
+  #note(error: unknown): void {
+    this.#failed ??= error
+    const again = passes(error) || this.#isBroken(error) || this.#options.prepared.outdated(error)
+    if (again) this.#passing ??= error
+  }
+
+  #isBroken(error?: unknown): boolean {
+    return this.#overdue || this.#watch.lost !== undefined || isConnectionLost(error)
+  }
+
+  #giveBack(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#watch.end()
+    this.#client.release(this.#isBroken(this.#passing))
+  }
+}
+
+const COMMIT: PgQuery = { text: 'COMMIT' }
+const ROLLBACK: PgQuery = { text: 'ROLLBACK' }
+
+/** Division by zero: what {@link mustReturnOneRow} fails with. */
+const NO_ROW = '22012'
+
+function mustReturnOneRow({ sql, bindings }: Statement): Statement {
+  return { sql: `WITH completed AS (${sql}) SELECT 1 / count(*) FROM completed`, bindings }
+}
+
+/** Sends all at once where the client pipelines; otherwise each after the one before it was answered. */
+async function inOrder(client: PgPoolClient, queries: readonly PgQuery[]): Promise<PgResult> {
+  let last: PgResult | undefined
+  if (client.pipeline === true) {
+    const answers = await Promise.allSettled(queries.map((query) => client.query(query)))
+    for (const answer of answers) {
+      if (answer.status === 'rejected') throw answer.reason
+      last = answer.value
+    }
+  } else {
+    for (const query of queries) last = await client.query(query)
+  }
+  return last as PgResult
+}

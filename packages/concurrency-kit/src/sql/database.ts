@@ -1,0 +1,54 @@
+import type { Signal } from '../abort.ts'
+import type { Dialect } from './dialect.ts'
+
+export type Row = Record<string, unknown>
+
+/** SQL with a `?` for each binding. */
+export interface Statement {
+  readonly sql: string
+  readonly bindings: readonly unknown[]
+}
+
+export interface BeginRequest {
+  /** Longest wait in ms for a rival's row by {@link OwnedTransaction.claim}. @defaultValue 0 */
+  readonly waitMs?: number
+  readonly signal?: Signal | undefined
+}
+
+/**
+ * What the stores ask of a client of a database; the client is the caller's.
+ *
+ * Rejects with the client's own errors, or with a `StoreError` where a deadline was missed.
+ */
+export interface Database<Transaction, Inside = Transaction> {
+  /** Of the client, such as `knex`. */
+  readonly name: string
+  readonly dialect: Dialect
+  /** One statement in a transaction of its own. */
+  alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]>
+  /** One statement in a transaction that the caller has begun. */
+  inside(transaction: Inside, what: string, statement: Statement): Promise<Row[]>
+  /** Rejects with a transient `StoreError` where no connection was free in time. */
+  begin(request: BeginRequest): Promise<OwnedTransaction<Transaction>>
+}
+
+/** A transaction that only its owner can end, and that remembers which of its statements failed for a reason that passes. */
+export interface OwnedTransaction<Transaction> {
+  readonly transaction: Transaction
+  /** The first statement of a transaction on a key: it waits for a rival's no longer than was said at its beginning. */
+  claim(what: string, statement: Statement): Promise<Row[]>
+  rows(what: string, statement: Statement): Promise<Row[]>
+  /** The error of a statement of this transaction after which all of it must be run again. */
+  passing(): unknown
+  /** Never rejects. With `last`, a last statement: it must return one row, or nothing is committed. */
+  commit(last?: Statement): Promise<Committed>
+  /** Never rejects, and does nothing where the transaction has ended. A connection that cannot roll back is of no use, and is dropped. */
+  rollback(): Promise<void>
+}
+
+export type Committed =
+  | { readonly status: 'committed' }
+  /** Rolled back. `passes`: all of it may be run again. */
+  | { readonly status: 'failed'; readonly passes: boolean; readonly cause: unknown }
+  /** The COMMIT was not answered. */
+  | { readonly status: 'ambiguous'; readonly cause: unknown }

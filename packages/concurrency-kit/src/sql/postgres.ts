@@ -1,0 +1,38 @@
+import type { Dialect } from './dialect.ts'
+import { passes, sqlState } from './errors.ts'
+
+/** Taken while tables are made: a number of the kit's own. */
+const SCHEMA_LOCK = '4934721205870284'
+
+/** Where the session's own `lock_timeout` is kept during a claim. */
+const KEPT = 'concurrency_kit.lock_timeout'
+
+/** `now()` stands still in a transaction: every time is `clock_timestamp()`. */
+export const postgres: Dialect = {
+  name: 'postgres',
+  remote: true,
+  nowMs: 'CAST(round(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)',
+  now: 'clock_timestamp()',
+  later: "(clock_timestamp() + CAST(? AS double precision) * interval '1 millisecond')",
+  laterBy: (ms) => ms,
+  integer: 'CAST(? AS bigint)',
+  greatest: 'greatest',
+  types: { bigint: 'bigint', time: 'timestamptz' },
+  // IF NOT EXISTS does not see what another transaction is making, and fails on it. One message is one transaction.
+  schema: (statements) => [[`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`, ...statements].join(';\n')],
+  leasesApart: false,
+  // 0 would be no limit at all.
+  boundWait: (waitMs) =>
+    `SELECT set_config('${KEPT}', current_setting('lock_timeout'), true); SET LOCAL lock_timeout = ${Math.max(1, waitMs)}`,
+  unboundWait: `set_config('lock_timeout', current_setting('${KEPT}'), true)`,
+  ownRow: 'xmin = pg_current_xact_id()::xid',
+  claimMet: (error) => {
+    if (passes(error)) return 'retry'
+    return sqlState(error) === '55P03' ? 'in_progress' : undefined
+  },
+  // The index serves no volatile function such as clock_timestamp(), and an array is never turned into a join.
+  purge: (table, expiresAt) => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM ${table} WHERE ${expiresAt} <= statement_timestamp()
+      ORDER BY ${expiresAt} LIMIT ? FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+  lockRow: (table, id) => `SELECT * FROM ${table} WHERE ${id} = ? FOR UPDATE`,
+}
