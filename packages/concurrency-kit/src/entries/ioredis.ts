@@ -1,3 +1,5 @@
+export { type IoredisIdempotencyStoreOptions, ioredisIdempotencyStore } from '../idempotency/stores/ioredis.ts'
+export type { BoundedScriptsOptions } from '../ioredis/bounded-scripts.ts'
 export type {
   IoredisClient,
   IoredisCluster,
@@ -6,3 +8,8 @@ export type {
   IoredisServer,
 } from '../ioredis/client.ts'
 export { type IoredisLockStoreOptions, ioredisLockStore } from '../lock/stores/ioredis.ts'
+export {
+  type IoredisVersionedStore,
+  type IoredisVersionedStoreOptions,
+  ioredisVersionedStore,
+} from '../optimistic/stores/ioredis.ts'

@@ -18,6 +18,8 @@ export interface OpenIdempotencyStore<Transaction> {
   readonly scopes?: boolean
   /** False for a store that keeps no final errors. @defaultValue true */
   readonly finalErrors?: boolean
+  /** False for a store whose records expire by themselves, so that `purge` finds none. @defaultValue true */
+  readonly purges?: boolean
   close(): Promise<void>
 }
 
@@ -178,8 +180,7 @@ export function idempotencyStoreContract<Transaction>(
       for (let n = 0; n < 5; n += 1) await subject.run({ key: `old ${n}`, retentionMs: 1 }, async () => n)
       await subject.run({ key: 'kept' }, async () => 'kept')
       await until(async () => !(await subject.find({ key: 'old 4' })).found)
-      assert.equal(await subject.store.purge({ limit: 3 }), 3)
-      assert.equal(await subject.store.purge({ limit: 3 }), 2)
+      for (const purged of subject.purges ? [3, 2] : []) assert.equal(await subject.store.purge({ limit: 3 }), purged)
       assert.equal(await subject.store.purge({ limit: 3 }), 0)
       assert.equal((await subject.find({ key: 'kept' })).found, true)
     })
@@ -313,6 +314,7 @@ class Subject<Transaction> {
   readonly #opened: OpenIdempotencyStore<Transaction>
   readonly scopes: boolean
   readonly finalErrors: boolean
+  readonly purges: boolean
   readonly #prefix = randomUUID().slice(0, 8)
 
   constructor(opened: OpenIdempotencyStore<Transaction>) {
@@ -320,6 +322,7 @@ class Subject<Transaction> {
     this.store = opened.store
     this.scopes = opened.scopes ?? true
     this.finalErrors = opened.finalErrors ?? true
+    this.purges = opened.purges ?? true
   }
 
   /** Keys of their full length stay as they are: the suite uses one of them once. */

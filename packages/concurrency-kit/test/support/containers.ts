@@ -40,17 +40,97 @@ export interface PostgresServer extends Container {
  */
 export async function startRedis({ count = 1, flags = '' } = {}): Promise<RedisServers> {
   const ports = await freePorts(count)
-  const serve = (port: number) =>
-    `mkdir -p /tmp/${port} && (cd /tmp/${port} && exec redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' ${flags} >/tmp/${port}/log) &`
+  return serveRedis(
+    ports,
+    ports.map((port) => redisServer(port, flags)),
+    async () => {
+      for (const port of ports) await untilConnected(() => pingRedis(port))
+    },
+  )
+}
+
+/** A Redis Cluster of 3 masters without replicas. */
+export async function startRedisCluster(): Promise<RedisServers> {
+  const [ports, busPorts] = await Promise.all([freePorts(3), freePorts(3)])
+  const cluster = '--cluster-enabled yes --cluster-announce-ip 127.0.0.1 --cluster-port'
+  const commands = ports.map((port, index) => redisServer(port, `${cluster} ${busPorts[index]}`))
+  const nodes = ports.map((port) => `127.0.0.1:${port}`)
+  let formed = false
+  return serveRedis(ports, commands, async (container) => {
+    for (const port of ports) await untilConnected(() => pingRedis(port))
+    if (!formed) await container.exec(['redis-cli', '--cluster', 'create', ...nodes, '--cluster-yes'])
+    formed = true
+    for (const port of ports) {
+      await untilConnected(async () => {
+        const info = await askRedis(port, (redis) => redis.cluster('INFO'))
+        if (!info.includes('cluster_state:ok')) throw new Error(info)
+      })
+    }
+  })
+}
+
+export interface RedisSentinel extends RedisServers {
+  /** Of the one sentinel; its master is called `main`. */
+  readonly sentinelPort: number
+  /** Kills the master (`SIGKILL`); resolves when the other server is, and the dead one has come back as its replica. */
+  failOver(): Promise<void>
+}
+
+/** A master, a replica, and a sentinel that notices a dead master within 500 ms. */
+export async function startRedisSentinel(): Promise<RedisSentinel> {
+  const [main = 0, replica = 0, sentinelPort = 0] = await freePorts(3)
+  const ports = [main, replica]
+  const settings = [
+    `port ${sentinelPort}`,
+    `sentinel monitor main 127.0.0.1 ${main} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 1000',
+  ]
+  const sentinel = `(test -e /tmp/sentinel || printf '${settings.join('\\n')}\\n' >/tmp/sentinel; exec redis-server /tmp/sentinel --sentinel >/tmp/sentinel-log) &`
+  const announced = '--replica-announce-ip 127.0.0.1'
+  const replicating = (port: number, master: number) =>
+    redisServer(port, `${announced} --replicaof 127.0.0.1 ${master} --repl-diskless-sync-delay 0`)
+  const commands = [redisServer(main, announced), replicating(replica, main), sentinel]
+  const askSentinel = (verb: string) => askRedis(sentinelPort, (redis) => redis.call('SENTINEL', verb, 'main'))
+  const masterPort = async () => Number(((await askSentinel('GET-MASTER-ADDR-BY-NAME')) as string[])[1])
+  const replicated = () =>
+    untilConnected(async () => {
+      const text = JSON.stringify(await askSentinel('REPLICAS'))
+      if (!text.includes('"master-link-status","ok"') || !text.includes('"flags","slave"')) throw new Error(text)
+    }, 1)
+  const servers = await serveRedis([...ports, sentinelPort], commands, async () => {
+    for (const port of [...ports, sentinelPort]) await untilConnected(() => pingRedis(port))
+    // By itself it asks the servers every 10 s what they are.
+    await askRedis(sentinelPort, (redis) => redis.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', '200'))
+    await replicated()
+  })
+  const failOver = async () => {
+    await replicated()
+    const dead = await masterPort()
+    await servers.exec('sh', '-c', `kill -9 $(cat /tmp/${dead}/pid)`)
+    await untilConnected(async () => {
+      if ((await masterPort()) === dead) throw new Error('not failed over yet')
+    }, 1)
+    await servers.exec('sh', '-c', `${replicating(dead, await masterPort())}`)
+  }
+  return { ...servers, ports, sentinelPort, failOver }
+}
+
+function redisServer(port: number, flags: string): string {
+  return `mkdir -p /tmp/${port} && (cd /tmp/${port} && exec redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' --pidfile /tmp/${port}/pid ${flags} >/tmp/${port}/log) &`
+}
+
+async function serveRedis(
+  ports: readonly number[],
+  commands: readonly string[],
+  ready: (container: StartedTestContainer) => Promise<void>,
+): Promise<RedisServers> {
   const container = await new GenericContainer(REDIS_IMAGE)
-    .withEntrypoint(['sh', '-c', `${ports.map(serve).join(' ')} wait`])
+    .withEntrypoint(['sh', '-c', `${commands.join(' ')} wait`])
     .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
     .start()
-  const ready = async () => {
-    for (const port of ports) await untilConnected(() => pingRedis(port))
-  }
-  await ready()
-  return { ports, ...controls(container, ready) }
+  await ready(container)
+  return { ports, ...controls(container, () => ready(container)) }
 }
 
 /** A Postgres with the user and database `postgres`, without a password, on a port of 127.0.0.1. */
@@ -96,11 +176,15 @@ function controls(container: StartedTestContainer, ready: () => Promise<void>): 
 }
 
 async function pingRedis(port: number): Promise<void> {
+  await askRedis(port, (redis) => redis.ping())
+}
+
+async function askRedis<Answer>(port: number, command: (redis: Redis) => Promise<Answer>): Promise<Answer> {
   const redis = new Redis({ port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 })
   redis.on('error', () => {})
   try {
     await redis.connect()
-    await redis.ping()
+    return await command(redis)
   } finally {
     redis.disconnect()
   }
@@ -118,9 +202,9 @@ async function pingPostgres(connectionString: string): Promise<void> {
 }
 
 /** Waits by connecting: images log different lines, and some take connections twice before they stay up. */
-async function untilConnected(connect: () => Promise<void>): Promise<void> {
+async function untilConnected(connect: () => Promise<unknown>, times = 2): Promise<void> {
   const endMs = performance.now() + START_MS
-  for (let inARow = 0; inARow < 2; ) {
+  for (let inARow = 0; inARow < times; ) {
     try {
       await connect()
       inARow += 1

@@ -1,0 +1,18 @@
+import { randomUUID } from 'node:crypto'
+import type { IoredisVersionedStore } from '../../src/entries/ioredis.ts'
+import type { Counter } from '../../src/optimistic/versioned-store-contract.ts'
+
+/** The rows of the versioned store's contract, in a store that makes them itself. */
+export function countersIn(store: IoredisVersionedStore<string, Counter>) {
+  return {
+    store,
+    insert: async (count: number) => {
+      const id = randomUUID()
+      await store.insert(id, { count })
+      return id
+    },
+    delete: async (id: string) => {
+      await store.delete(id)
+    },
+  }
+}
