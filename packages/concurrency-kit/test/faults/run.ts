@@ -64,7 +64,8 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
           }
         })
       } catch (error) {
-        if (!isLeaseLostError(error) && !isLockUnavailableError(error) && !isStoreError(error)) faults.push(String(error))
+        if (!isLeaseLostError(error) && !isLockUnavailableError(error) && !isStoreError(error))
+          faults.push(String(error))
         await setTimeout(5)
       }
     }
@@ -76,7 +77,8 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
   const expected = observer.sections + SECTIONS_AFTER
   const endMs = performance.now() + PATIENCE_MS
   while (observer.sections < expected && performance.now() < endMs) await setTimeout(5)
-  if (observer.sections < expected) faults.push(`no ${SECTIONS_AFTER} sections within ${PATIENCE_MS} ms after the fault`)
+  if (observer.sections < expected)
+    faults.push(`no ${SECTIONS_AFTER} sections within ${PATIENCE_MS} ms after the fault`)
   running = false
   await Promise.all(callers)
   await observer.settled()
@@ -94,7 +96,7 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
 
 /** A lost reply, a hung line, a server that stands still or starts again: what each store is asked to survive. */
 export function faultsOf(arena: Arena): readonly Fault[] {
-  const commands: readonly Command[] = ['acquire', 'extend', 'release']
+  const commands: readonly Command[] = arena.contestants[0]?.lines.length ? ['acquire', 'extend', 'release'] : []
   const onCommand = commands.flatMap((command): Fault[] => {
     const lines = ({ contestants }: Arena) => contestants.flatMap((contestant) => contestant.lines)
     const on = (name: string, set: (line: ReturnType<typeof lines>[number], text: string) => Promise<void>): Fault => ({
