@@ -1,6 +1,9 @@
 /**
- * The demo server beside a hand-written one under k6, SQLite with the same durability, no think time:
- * `npx -y pnpm@10 -F demo-server bench [rounds] [seconds a round]`.
+ * The demo server beside others under k6, without think time, with the same durability and log level:
+ * `npx -y pnpm@10 -F demo-server bench [rounds] [seconds a round] [sqlite|postgres]`.
+ *
+ * On SQLite beside a hand-written server; on Redis and Postgres (of `REDIS_URL` and `DATABASE_URL`, or in containers)
+ * beside a hand-written one and one that is put together from redlock and Knex.
  */
 import path from 'node:path'
 import { findK6, type K6 } from '../src/demo/find-k6.ts'
@@ -9,39 +12,56 @@ import { type ServerProcess, startServer } from '../src/demo/server-process.ts'
 import { table } from '../src/demo/table.ts'
 import { temporaryFolder } from '../src/demo/temporary-folder.ts'
 import { howToGetK6 } from '../src/demo/texts.ts'
+import { openEngines } from './engines.ts'
 
-const [rounds = 5, seconds = 6] = process.argv.slice(2).map(Number)
+const [rounds = 5, seconds = 6] = process.argv.slice(2, 4).map(Number)
+const only = process.argv[4]
 
 const scenarios = [
   { title: '100 virtual users on 100 users', script: 'balance-charge', vus: 100 },
+  { title: '1000 virtual users on 100 users', script: 'balance-charge', vus: 1000 },
+  { title: '100 virtual users on one user', script: 'single-user', vus: 100 },
   { title: '1000 virtual users on one user', script: 'single-user', vus: 1000 },
 ] as const
 
 type Scenario = (typeof scenarios)[number]
 
-/** Both servers stay up, one of them idle; each round measures the one and then the other, in turns of who is first. */
-async function compare(k6: K6, scenario: Scenario): Promise<void> {
-  console.log(`\n${scenario.title}, no think time: ${rounds} paired rounds of ${seconds} s`)
+/** A server to be measured; the first of a comparison is the kit's. */
+interface Contender {
+  readonly name: string
+  start(): Promise<ServerProcess>
+}
+
+const program = (file: string) => new URL(file, import.meta.url)
+
+function onSqlite(): readonly Contender[] {
   const settings = () => {
     const file = path.join(temporaryFolder(), 'bench.db')
     return { DATABASE_URL: `sqlite:${file}`, DATABASE_FILE: file, LOG_LEVEL: 'error' }
   }
-  const kit = await startServer(settings())
-  const byHand = await startServer(settings(), new URL('./hand-written-server.ts', import.meta.url))
+  return [
+    { name: 'concurrency-kit', start: () => startServer(settings()) },
+    { name: 'hand-written', start: () => startServer(settings(), program('./hand-written-server.ts')) },
+  ]
+}
+
+/** All servers stay up, all but one idle; each round measures them one after the other, in turns of who is first. */
+async function compare(k6: K6, engine: string, scenario: Scenario, contenders: readonly Contender[]): Promise<void> {
+  console.log(`\n${engine}, ${scenario.title}, no think time: ${rounds} paired rounds of ${seconds} s`)
+  const servers: ServerProcess[] = []
   try {
-    await load(k6, scenario, kit)
-    await load(k6, scenario, byHand)
-    const pairs: { kit: LoadResult; byHand: LoadResult }[] = []
-    for (let round = 1; round <= rounds; round += 1) {
-      const kitFirst = round % 2 === 1
-      const first = await load(k6, scenario, kitFirst ? kit : byHand)
-      const second = await load(k6, scenario, kitFirst ? byHand : kit)
-      pairs.push(kitFirst ? { kit: first, byHand: second } : { kit: second, byHand: first })
+    for (const { start } of contenders) servers.push(await start())
+    for (const server of servers) await load(k6, scenario, server)
+    const results = contenders.map((): LoadResult[] => [])
+    for (let round = 0; round < rounds; round += 1) {
+      for (let turn = 0; turn < servers.length; turn += 1) {
+        const index = (round + turn) % servers.length
+        results[index]?.push(await load(k6, scenario, servers[index] as ServerProcess))
+      }
     }
-    report(pairs)
+    report(contenders, results)
   } finally {
-    await kit.stop()
-    await byHand.stop()
+    for (const server of servers) await server.stop()
   }
 }
 
@@ -50,21 +70,22 @@ function load(k6: K6, { script, vus }: Scenario, server: ServerProcess): Promise
   return runK6(k6, script, options, { flags: ['--vus', String(vus), '--duration', `${seconds}s`] })
 }
 
-function report(pairs: readonly { kit: LoadResult; byHand: LoadResult }[]): void {
-  const row = (name: string, results: readonly LoadResult[]) => [
-    name,
-    Math.round(median(results.map((result) => result.requestsPerSecond))),
-    median(results.map((result) => result.medianMs)).toFixed(1),
-    median(results.map((result) => result.p99Ms)).toFixed(1),
-    `${(Math.min(...results.map((result) => 1 - result.errors)) * 100).toFixed(2)} %`,
-    `${(Math.min(...results.map((result) => result.checks)) * 100).toFixed(2)} %`,
-  ]
-  const head = ['server', 'requests/s', 'p50 ms', 'p99 ms', 'success', 'checks']
-  const kit = pairs.map((pair) => pair.kit)
-  const byHand = pairs.map((pair) => pair.byHand)
-  console.log(table(head, [row('concurrency-kit', kit), row('hand-written', byHand)]))
-  const ratios = pairs.map((pair) => pair.kit.requestsPerSecond / pair.byHand.requestsPerSecond)
-  console.log(`ratio: ${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`)
+function report(contenders: readonly Contender[], results: readonly (readonly LoadResult[])[]): void {
+  const [kit = []] = results
+  const rows = contenders.map(({ name }, index) => {
+    const own = results[index] ?? []
+    const ratios = own.map(({ requestsPerSecond }, round) => (kit[round]?.requestsPerSecond ?? 0) / requestsPerSecond)
+    return [
+      name,
+      Math.round(median(own.map((result) => result.requestsPerSecond))),
+      median(own.map((result) => result.medianMs)).toFixed(1),
+      median(own.map((result) => result.p99Ms)).toFixed(1),
+      `${(Math.min(...own.map((result) => 1 - result.errors)) * 100).toFixed(2)} %`,
+      `${(Math.min(...own.map((result) => result.checks)) * 100).toFixed(2)} %`,
+      index === 0 ? '' : `${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
+    ]
+  })
+  console.log(table(['server', 'requests/s', 'p50 ms', 'p99 ms', 'success', 'checks', 'kit : it'], rows))
 }
 
 function median(values: readonly number[]): number {
@@ -77,5 +98,26 @@ if (k6 === undefined) {
   console.error(howToGetK6)
   process.exitCode = 1
 } else {
-  for (const scenario of scenarios) await compare(k6, scenario)
+  if (only !== 'postgres') {
+    for (const scenario of scenarios.filter(({ vus }, index) => (vus === 100 ? index === 0 : index === 3)))
+      await compare(k6, 'SQLite', scenario, onSqlite())
+  }
+  if (only !== 'sqlite') {
+    const engines = await openEngines()
+    try {
+      for (const scenario of scenarios) {
+        const settings = async () => ({ ...(await engines.fresh()), LOG_LEVEL: 'error', POOL_SIZE: '20' })
+        await compare(k6, 'Redis and Postgres', scenario, [
+          { name: 'concurrency-kit', start: async () => startServer(await settings()) },
+          {
+            name: 'hand-written',
+            start: async () => startServer(await settings(), program('./hand-written-postgres-server.ts')),
+          },
+          { name: 'redlock, Knex', start: async () => startServer(await settings(), program('./assembled-server.ts')) },
+        ])
+      }
+    } finally {
+      await engines.close()
+    }
+  }
 }

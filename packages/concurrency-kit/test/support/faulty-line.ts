@@ -69,6 +69,11 @@ export class FaultyLine {
     return this.next('reply', '', fault)
   }
 
+  /** Takes away the traps that have not sprung. */
+  clear(): void {
+    this.#traps = []
+  }
+
   /** From now on everything takes so many ms longer, each way. */
   delay(ms: number): void {
     this.#delayMs = ms
