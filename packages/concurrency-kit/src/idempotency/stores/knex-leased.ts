@@ -90,7 +90,10 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
         const { fingerprint } = found.record
         if (found.completed) return { status: 'completed', record: found.record }
         const freeInMs = await this.#leaseLeftMs(request)
-        return freeInMs > 0 ? { status: 'in_progress', fingerprint, freeInMs } : { status: 'vanished', fingerprint }
+        if (freeInMs > 0) return { status: 'in_progress', fingerprint, freeInMs }
+        // Its lease has ended since the claim was refused: now the claim can take it over.
+        if (takeOver && fingerprint === request.fingerprint) continue
+        return { status: 'vanished', fingerprint }
       }
     })
   }
