@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -128,6 +129,40 @@ describe('what is in the table', () => {
       expect(await findReplay({ store, key: `off by ${hours}` })).toEqual({ found: false })
       expect(await call(3)).toBe(3)
     }
+  })
+})
+
+describe('a leased claim', () => {
+  test('whose owner’s lease ends while it is being looked at is taken over all the same, not called vanished', async () => {
+    const file = sqliteFile()
+    const leases = file.connect()
+    await createTables(leases, { leasedIdempotency: true })
+    const claim = (owner: string, takeOver: boolean) =>
+      ({
+        scope: '',
+        key: 'k',
+        owner,
+        fingerprint: 'f',
+        payload: null,
+        leaseMs: 60,
+        retentionMs: 60_000,
+        takeOver,
+      }) as const
+    // A line on which the claim is refused at once, and every look at the record comes when its lease is over.
+    const slow = {
+      client: leases.client,
+      transactionProvider: () => leases.transactionProvider(),
+      raw: async (sql: string, bindings: readonly unknown[]) => {
+        if (/^\s*SELECT/.test(sql)) await setTimeout(100)
+        return leases.raw(sql, bindings as never)
+      },
+    }
+    const owner = knexLeasedIdempotencyStore({ knex: leases })
+    const successor = knexLeasedIdempotencyStore({ knex: slow })
+    await owner.claim(claim('a', true))
+    expect(await successor.claim(claim('b', true))).toEqual({ status: 'claimed', attempt: 2 })
+    expect(await successor.claim(claim('c', false))).toEqual({ status: 'vanished', fingerprint: 'f' })
+    await file.close()
   })
 })
 
