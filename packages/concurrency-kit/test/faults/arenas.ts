@@ -53,10 +53,16 @@ function restarting(server: Container, name: string, forgets: boolean): ServerFa
   }
 }
 
-function clientOn(server: RedisOptions): Redis {
-  const client = new Redis({ ...server, maxRetriesPerRequest: 1, retryStrategy: () => 20, connectTimeout: 500 })
-  client.on('error', () => {})
-  return client
+/** As the store's documentation asks for it; a connection that says nothing more is given up. */
+const CLIENT = {
+  maxRetriesPerRequest: 1,
+  retryStrategy: () => 20,
+  connectTimeout: 500,
+  socketTimeout: 1_000,
+} satisfies RedisOptions
+
+function quiet(client: Redis): Redis {
+  return client.on('error', () => {})
 }
 
 const redisScripts = { acquire: acquire.sha1, extend: extend.sha1, release: release.sha1 }
@@ -68,7 +74,7 @@ async function overRedis(persistent: boolean): Promise<Arena> {
   const contestants: Contestant[] = []
   for (let process = 0; process < PROCESSES; process += 1) {
     const line = closing.add(await FaultyLine.to(server.ports[0] as number), (each) => each.close())
-    const client = closing.add(clientOn({ port: line.port }), (each) => each.disconnect())
+    const client = closing.add(quiet(new Redis({ ...CLIENT, port: line.port })), (each) => each.disconnect())
     const store = closing.add(ioredisLockStore({ client, commandMs: COMMAND_MS }), (each) => each.close())
     contestants.push({ store, lines: [line] })
   }
@@ -89,7 +95,7 @@ async function overSentinel(): Promise<Arena> {
   const contestants: Contestant[] = []
   for (let process = 0; process < PROCESSES; process += 1) {
     const sentinels = [{ host: '127.0.0.1', port: servers.sentinelPort }]
-    const client = closing.add(clientOn({ sentinels, name: 'main' }), (each) => each.disconnect())
+    const client = closing.add(quiet(new Redis({ ...CLIENT, sentinels, name: 'main' })), (each) => each.disconnect())
     contestants.push({
       store: closing.add(ioredisLockStore({ client, commandMs: COMMAND_MS }), (each) => each.close()),
       lines: [],

@@ -113,7 +113,7 @@ export function faultsOf(arena: Arena): readonly Fault[] {
       on('request cut', (line, text) => line.next('request', text, 'cut')),
       on('reply cut', (line, text) => line.nextReplyTo(text, 'cut')),
       on('reply halved', (line, text) => line.nextReplyTo(text, 'halve')),
-      on('reply swallowed', (line, text) => line.nextReplyTo(text, 'drop')),
+      on('reply swallowed', (line, text) => line.nextReplyTo(text, 'swallow')),
       on('reply late by two leases', (line, text) => line.nextReplyTo(text, 2 * TTL_MS)),
     ]
   })

@@ -69,8 +69,8 @@ onPostgres.describe('advisory locks on a bad line', () => {
     ['half way to the server', (text: string) => line.next('request', text, 'halve')],
     ['after the server did it', (text: string) => line.nextReplyTo(text, 'cut')],
     ['in the middle of the answer', (text: string) => line.nextReplyTo(text, 'halve')],
-    ['when the answer is swallowed', (text: string) => line.nextReplyTo(text, 'drop')],
-    ['when the request is swallowed', (text: string) => line.next('request', text, 'drop')],
+    ['when the answer is swallowed', (text: string) => line.nextReplyTo(text, 'swallow')],
+    ['when the request is swallowed', (text: string) => line.next('request', text, 'swallow')],
   ] as const) {
     test(`L6, L7: an acquire that is lost ${when} is had by asking again, and leaves nothing`, async () => {
       const { store, rival, watcher } = await setUp()

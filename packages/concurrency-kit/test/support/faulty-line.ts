@@ -5,10 +5,10 @@ export type Direction = 'request' | 'reply'
 
 /**
  * What happens to a piece of data on its way: `cut` drops it and hangs up on both sides; `halve` lets half of it through
- * and hangs up; `duplicate` sends it twice; `drop` swallows it and leaves the connection up; a number delays it and all
+ * and hangs up; `duplicate` sends it twice; `swallow` takes it and all behind it, and leaves the connection up; a number delays it and all
  * behind it by so many ms.
  */
-export type LineFault = 'cut' | 'halve' | 'duplicate' | 'drop' | number
+export type LineFault = 'cut' | 'halve' | 'duplicate' | 'swallow' | number
 
 interface Trap {
   readonly direction: Direction
@@ -136,11 +136,13 @@ export class FaultyLine {
     // What was delayed keeps its order.
     let line = Promise.resolve()
     let underWay = 0
+    let swallowing = false
     from.setNoDelay(true)
     from.on('data', (data) => {
       const fault = this.#faultFor(direction, data)
       if (fault === 'cut') return hangUp()
-      if (fault === 'drop') return
+      swallowing ||= fault === 'swallow'
+      if (swallowing) return
       const delayMs = this.#delayMs + (typeof fault === 'number' ? fault : 0)
       const send = () => {
         if (to.destroyed) return
