@@ -15,5 +15,6 @@ declare module 'redlock' {
     acquire(resources: string[], duration: number): Promise<Lock>
     extend(lock: Lock, duration: number): Promise<Lock>
     release(lock: Lock): Promise<unknown>
+    using<Result>(resources: string[], duration: number, routine: () => Promise<Result>): Promise<Result>
   }
 }
