@@ -7,6 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     testTimeout: 30_000,
+    // Most of them wait: for leases to expire, for servers to start.
+    maxWorkers: '100%',
     // Installs from the registry: a command of its own.
     exclude: ['**/node_modules/**', '**/test/package/**'],
     projects: [
