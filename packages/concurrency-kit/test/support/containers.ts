@@ -108,7 +108,8 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     await replicated()
     const dead = await masterPort()
     await servers.exec('sh', '-c', `kill -9 $(cat /tmp/${dead}/pid)`)
-    await askSentinel('FAILOVER')
+    // Refused while what it knows of the replica is some 100 ms old.
+    await untilConnected(() => askSentinel('FAILOVER'), 1)
     await untilConnected(async () => {
       if ((await masterPort()) === dead) throw new Error('not failed over yet')
     }, 1)
