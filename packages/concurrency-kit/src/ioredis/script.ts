@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '../errors.ts'
 import type { IoredisClient } from './client.ts'
+import { inOneWrite } from './one-write.ts'
 
 /** A Lua script, known to servers by its SHA-1. */
 export class Script {
@@ -32,6 +33,7 @@ export async function runScript(
   args: readonly (string | number)[],
 ): Promise<unknown> {
   const keysAndArguments = [...keys, ...args.map(String)]
+  inOneWrite(client.stream)
   try {
     try {
       return await client.evalsha(sha1, keys.length, ...keysAndArguments)
