@@ -10,6 +10,8 @@ const documents = ['README.md', 'CONTRIBUTING.md', 'docs/events.md']
 /** What the snippets take from the reader's own program. */
 const theReaders = {
   'database.ts': `import createKnex from 'knex'\nexport const knex = createKnex({ client: 'better-sqlite3' })\n`,
+  // The types that redlock publishes are found by no resolution of today.
+  'redlock.d.ts': `declare module 'redlock' {\n  const Redlock: new (clients: object[], settings: { retryCount: number }) => import('concurrency-kit/redlock').Redlock5\n  export default Redlock\n}\n`,
   'globals.d.ts': `declare const lockWait: { observe(seconds: number): void }\ndeclare function myLockStore(): import('concurrency-kit').LockStore\n`,
 }
 
