@@ -1,5 +1,5 @@
+import type { Gathering } from '../one-write.ts'
 import { functionOption, objectWith } from '../options.ts'
-import type { Gathering } from './one-write.ts'
 
 /** What every store uses of an ioredis client, `Redis` or `Cluster`, version 5 or later: its scripts, and where keys go. */
 export interface IoredisClient {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '../errors.ts'
+import { inOneWrite } from '../one-write.ts'
 import type { IoredisClient } from './client.ts'
-import { inOneWrite } from './one-write.ts'
 
 /** A Lua script, known to servers by its SHA-1. */
 export class Script {

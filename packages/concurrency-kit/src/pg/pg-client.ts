@@ -1,3 +1,4 @@
+import type { Gathering } from '../one-write.ts'
 import type { PgConnection } from '../sql/connection.ts'
 
 export interface PgQuery {
@@ -24,6 +25,7 @@ export interface PgStatements {
 export interface PgPoolClient extends PgStatements, PgConnection {
   /** Whether it sends a query before the one in front of it is answered, as a client with `pipeline: true` does. */
   readonly pipeline?: boolean
+  readonly connection?: { readonly stream?: Gathering }
   /** With true the connection is dropped. */
   release(destroy?: boolean): void
 }

@@ -1,4 +1,5 @@
 import type { Signal } from '../abort.ts'
+import { inOneWrite } from '../one-write.ts'
 import { ConnectionWatch } from '../sql/connection.ts'
 import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf } from '../sql/deadline.ts'
@@ -46,7 +47,7 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   claim(what: string, statement: Statement): Promise<Row[]> {
     const { begin, prepared, commandMs, waitMs, signal } = this.#options
     this.#begun = true
-    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
+    const opening = { text: `${begin}; ${postgres.claim.before}` }
     return this.#ask(what, [opening, prepared.query(statement)], commandMs + waitMs, signal)
   }
 
@@ -153,6 +154,7 @@ function mustReturnOneRow({ sql, bindings }: Statement): Statement {
 async function inOrder(client: PgPoolClient, queries: readonly PgQuery[]): Promise<PgResult> {
   let last: PgResult | undefined
   if (client.pipeline === true) {
+    inOneWrite(client.connection?.stream)
     const answers = await Promise.allSettled(queries.map((query) => client.query(query)))
     for (const answer of answers) {
       if (answer.status === 'rejected') throw answer.reason

@@ -1,12 +1,14 @@
 import type { Dialect } from './dialect.ts'
 import { passes } from './errors.ts'
 
+const NOW = `strftime('%Y-%m-%d %H:%M:%f', 'now')`
+
 /** Times are text that sorts as it reads, such as `2026-11-26 22:00:00.123`, in UTC. */
 export const sqlite: Dialect = {
   name: 'sqlite',
   remote: false,
   nowMs: `CAST(round(unixepoch('subsec') * 1000) AS INTEGER)`,
-  now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
+  now: NOW,
   later: `strftime('%Y-%m-%d %H:%M:%f', 'now', ?)`,
   laterBy: (ms) => `+${(ms / 1000).toFixed(3)} seconds`,
   // better-sqlite3 binds every number as a floating-point one.
@@ -15,12 +17,11 @@ export const sqlite: Dialect = {
   types: { bigint: 'INTEGER', time: 'TEXT' },
   schema: (statements) => statements,
   leasesApart: true,
-  boundWait: () => undefined,
-  unboundWait: '1',
+  claim: { before: undefined, now: NOW, bindings: () => [], returning: '1' },
   ownRow: 'true',
   claimMet: (error) => (passes(error) ? 'busy' : undefined),
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
-      (SELECT rowid FROM ${table} WHERE ${expiresAt} <= strftime('%Y-%m-%d %H:%M:%f', 'now') ORDER BY ${expiresAt} LIMIT ?) RETURNING 1`,
+      (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1`,
   // A write that changes nothing takes the write lock before the row is read.
   lockRow: (table, id, version) => `UPDATE ${table} SET ${version} = ${version} WHERE ${id} = ? RETURNING *`,
 }

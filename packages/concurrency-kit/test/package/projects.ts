@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { installNode, npmInstall } from './node-versions.ts'
 
+const clients = ['better-sqlite3@13.2.0', 'ioredis@6.0.0', 'knex@3.3.0', 'pg@8.23.1']
+
 const packageDir = path.resolve(import.meta.dirname, '../..')
 
 export interface Projects {
   readonly tarball: string
   /** The package alone: none of its optional peers, no typings of Node.js. */
   readonly bare: string
-  /** With Knex, better-sqlite3, TypeScript and the typings of Node.js. */
+  /** With the clients, TypeScript and the typings of Node.js. */
   readonly full: string
   /** Two copies, called `first` and `second`. */
   readonly twice: string
@@ -33,7 +35,7 @@ export function makeProjects(): Projects {
   return {
     tarball,
     bare: project('bare', [tarball, 'typescript@6.0.3']),
-    full: project('full', [tarball, 'typescript@6.0.3', 'knex@3.3.0', 'better-sqlite3@13.2.0', '@types/node@24']),
+    full: project('full', [tarball, 'typescript@6.0.3', '@types/node@24', '@types/pg@8', ...clients]),
     twice: project('twice', [`first@file:${tarball}`, `second@file:${tarball}`]),
     nodes: { 22: installNode(22, path.join(folder, 'node-22')), 24: installNode(24, path.join(folder, 'node-24')) },
     remove: () => rmSync(folder, { recursive: true }),

@@ -10,6 +10,8 @@ beforeAll(() => {
 })
 afterAll(() => projects.remove())
 
+const entries = ['ioredis', 'knex', 'pg', 'redlock', 'testing']
+
 /** The three guards on memory stores; the names are bound before it. */
 const guards = `
 const locks = memoryLockStore()
@@ -35,6 +37,14 @@ const main = async () => {
 }
 main()`
 
+const namesOfEntries = `\
+ioredisIdempotencyStore,ioredisLockStore,ioredisVersionedStore
+createTables,knexIdempotencyStore,knexLeasedIdempotencyStore,knexLockStore,knexVersionedStore,tableStatements
+pgAdvisoryLockStore,pgIdempotencyStore,pgVersionedStore
+redlockLockStore
+idempotencyStoreContract,lockStoreContract,versionedStoreContract
+`
+
 describe('what is in it', () => {
   test('P4: dist, README, LICENSE and the manifest, and nothing else', () => {
     const list = execFileSync('tar', ['-tzf', projects.tarball], { encoding: 'utf8' }).trim().split('\n')
@@ -49,7 +59,7 @@ describe('what is in it', () => {
     const file = path.join(projects.bare, 'node_modules/concurrency-kit/package.json')
     const manifest = JSON.parse(readFileSync(file, 'utf8'))
     expect(JSON.stringify(manifest.exports)).not.toMatch(/concurrency-kit-source|src\//)
-    expect(Object.keys(manifest.exports)).toEqual(['.', './knex', './testing', './package.json'])
+    expect(Object.keys(manifest.exports)).toEqual(['.', ...entries.map((entry) => `./${entry}`), './package.json'])
     expect(manifest).toMatchObject({ sideEffects: false, engines: { node: '>=22' }, license: 'MIT' })
     expect(manifest.dependencies ?? {}).toEqual({})
     expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta))
@@ -61,14 +71,11 @@ describe.each([22, 24])('on Node.js %i', (line) => {
     const node = projects.nodes[line] as string
     expect(run(node, projects.bare, 'run.mjs', `import { ${names} } from 'concurrency-kit'${guards}`)).toBe('2\n')
     expect(run(node, projects.bare, 'run.cjs', `const { ${names} } = require('concurrency-kit')${guards}`)).toBe('2\n')
-    expect(
-      run(
-        node,
-        projects.bare,
-        'testing.mjs',
-        `import * as t from 'concurrency-kit/testing'\nconsole.log(Object.keys(t).sort().join())`,
-      ),
-    ).toBe('idempotencyStoreContract,lockStoreContract,versionedStoreContract\n')
+    const print = (module: string) => `console.log(Object.keys(${module}).sort().join())\n`
+    const esm = entries.map((entry) => `import * as ${entry} from 'concurrency-kit/${entry}'\n${print(entry)}`)
+    const cjs = entries.map((entry) => print(`require('concurrency-kit/${entry}')`))
+    expect(run(node, projects.bare, 'entries.mjs', esm.join(''))).toBe(namesOfEntries)
+    expect(run(node, projects.bare, 'entries.cjs', cjs.join(''))).toBe(namesOfEntries)
   })
 
   test('concurrency-kit/knex with SQLite, ESM and CommonJS', () => {

@@ -25,6 +25,26 @@ export const balance: Promise<number> = charge('a').then((row) => row.balance, (
 export const lease = acquireLock({ store, key: ['a', 'b'] }).then(({ fencingTokens }) => fencingTokens.get('a'))
 export const contract: typeof lockStoreContract = lockStoreContract
 `
+const clients = `${main}
+import { Cluster, Redis } from 'ioredis'
+import { Client, Pool, type PoolClient } from 'pg'
+import { ioredisIdempotencyStore, ioredisLockStore, ioredisVersionedStore } from 'concurrency-kit/ioredis'
+import { pgAdvisoryLockStore, pgIdempotencyStore, pgVersionedStore } from 'concurrency-kit/pg'
+import { redlockLockStore } from 'concurrency-kit/redlock'
+const pool = new Pool()
+export const fenced: LockStore<true>[] = [new Redis(), new Cluster([])].map((client) => ioredisLockStore({ client }))
+export const documents = ioredisVersionedStore<string, { title: string }>({ client: new Redis() })
+export const jobs = withIdempotency({ store: ioredisIdempotencyStore({ client: new Redis() }), key: 'a', onAmbiguous: 'rerun' }, () => 1)
+export const unfenced: LockStore<false> = pgAdvisoryLockStore({ pool })
+export const quorum = (redlock: Parameters<typeof redlockLockStore>[0]['redlock']): LockStore<false> => redlockLockStore({ redlock })
+const users = pgVersionedStore<{ id: number; balance: number }>({ pool, table: 'users' })
+export const charged: Promise<number> = withIdempotency({ store: pgIdempotencyStore({ pool }), key: 'a' }, async ({ transaction }) => {
+  const own: Pick<PoolClient, 'query'> = transaction
+  await own.query('SELECT 1')
+  return (await optimisticUpdate({ store: users.within(transaction), id: 1 }, (row) => row)).balance
+})
+export const listener = new Client()
+`
 const knex = `${main}
 import createKnex from 'knex'
 import type { Knex } from 'knex'
@@ -80,6 +100,22 @@ test.each(resolutions)(
     expect(compile(projects.full, resolution.moduleResolution, knex, { ...resolution, types: ['node'] })).toBe('')
   },
 )
+
+test.each(resolutions)(
+  'P1, P4: under $moduleResolution, concurrency-kit/ioredis, pg and redlock with the clients’ own types',
+  (resolution) => {
+    // The declarations of ioredis 6 ask for a newer lib than the package's own.
+    const options = { ...resolution, types: ['node'], lib: ['es2024', 'esnext.disposable'] }
+    expect(compile(projects.full, `clients-${resolution.moduleResolution}`, clients, options)).toBe('')
+  },
+)
+
+test.each(resolutions)('P1, P4: under $moduleResolution every entry without its client', (resolution) => {
+  const entries = ['ioredis', 'knex', 'pg', 'redlock', 'testing']
+  const source = entries.map((entry) => `export * as ${entry} from 'concurrency-kit/${entry}'`).join('\n')
+  const options = { ...resolution, types: [] }
+  expect(compile(projects.bare, `entries-${resolution.moduleResolution}`, source, options)).toBe('')
+})
 
 test('P1: `require` finds its types', () => {
   const source = `import kit = require('concurrency-kit')\nexport const store: kit.LockStore<true> = kit.memoryLockStore()\n`

@@ -21,7 +21,8 @@ export interface IoredisLockStoreOptions {
    *
    * Stays the caller's; a `keyPrefix` of it is put before every key. While the server is not reachable, every command
    * ends after `commandMs`; set `maxRetriesPerRequest` to 1 or so, or `enableOfflineQueue: false`, so that what nobody waits
-   * for any more does not pile up in the client and is not sent when the server is back. A command that
+   * for any more does not pile up in the client and is not sent when the server is back; and `socketTimeout` to a few
+   * seconds, or a connection that went silent is used until the system gives it up, which takes minutes. A command that
    * ioredis sends again after a reconnect does no harm: it is the same holder's.
    */
   readonly client: IoredisServer | IoredisCluster
@@ -41,9 +42,9 @@ const QUEUE_MS = 5_000
  * Locks on Redis, with fencing tokens, a fair queue of processes, and wake-up by publish and subscribe.
  *
  * The lock key is the caller's key, and its value the holder. One round trip acquires, one releases. Besides there is one
- * counter of tokens per database, `concurrency-kit:fencing-tokens` (on a Cluster one per hash slot that was used), which
- * must not be evicted, and, while processes wait for a key, their queue under `concurrency-kit:waiting:…`. Releases are
- * announced on channels `concurrency-kit:released:…`, heard on one connection that is duplicated from the client when
+ * counter of tokens per database, `concurrency-kit:fencing-tokens` (on a Cluster one per hash slot that was used), and,
+ * while processes wait for a key, their queue under `concurrency-kit:waiting:…`. None of them may be evicted: the server's
+ * `maxmemory-policy` is to be `noeviction`. Releases are announced on channels `concurrency-kit:released:…`, heard on one connection that is duplicated from the client when
  * somebody waits, and closed by `close()`.
  *
  * A server that forgets what it acknowledged (a restart without its data, a failover to a replica that lags) may grant a

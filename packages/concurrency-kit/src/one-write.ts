@@ -9,7 +9,8 @@ const gathering = new WeakSet<Gathering>()
 /**
  * Lets what is written to `stream` in this turn of the event loop leave in one piece.
  *
- * The replies to many callers arrive together, and all of them write next: a system call each costs more than the commands.
+ * A system call each costs more than the commands: those of callers whose replies arrived together, and who all write
+ * next, or the statements of one message.
  */
 export function inOneWrite(stream: Gathering | undefined): void {
   if (stream === undefined || gathering.has(stream)) return
