@@ -6,6 +6,9 @@ import { Observer, Register } from './observer.ts'
 /** Lease, in ms; renewed at a third of it. */
 export const TTL_MS = 600
 const CALLERS = 2
+/** So many sections are long enough to be renewed. */
+const LONG_SHARE = 0.4
+const LONG_MS = TTL_MS * 0.8
 /** Sections that must follow a fault, or the store has not come back. */
 const SECTIONS_AFTER = 10
 const PATIENCE_MS = 20_000
@@ -42,6 +45,7 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
   let lastSectionMs = performance.now()
   let longestGapMs = 0
   let running = true
+  let long = 0
   const lost = () => lostAfterMs.push(performance.now() - struckAtMs)
   events.lock.lost.subscribe(lost)
 
@@ -56,8 +60,11 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
           lastSectionMs = performance.now()
           try {
             const read = register.value
-            // Now and then long enough to be renewed.
-            await setTimeout(Math.random() < 0.2 ? TTL_MS * 0.6 : Math.random() * 5)
+            if (Math.random() < LONG_SHARE) {
+              long += 1
+              await setTimeout(LONG_MS)
+              long -= 1
+            } else await setTimeout(Math.random() * 5)
             if (register.write(read, token)) acknowledged += 1
           } finally {
             leave()
@@ -71,7 +78,8 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
     }
   }
   const callers = Array.from({ length: CALLERS * arena.contestants.length }, (_, index) => caller(index))
-  await setTimeout(100)
+  // In the middle of a section that will be renewed: there is a lease to be lost.
+  while (long === 0) await setTimeout(1)
   struckAtMs = performance.now()
   await fault.strike(arena)
   const expected = observer.sections + SECTIONS_AFTER
