@@ -8,7 +8,7 @@ import { dialectOf, type KnexClient } from './knex-client.ts'
 
 /** Which tables to make: `true` for the store's default name, or a name. */
 export interface Tables {
-  /** For `knexIdempotencyStore`. @defaultValue false */
+  /** For `knexIdempotencyStore` and `pgIdempotencyStore`. @defaultValue false */
   readonly idempotency?: boolean | string
   /** For `knexLeasedIdempotencyStore`; on SQLite in another file than the transactional records. @defaultValue false */
   readonly leasedIdempotency?: boolean | string

@@ -6,6 +6,7 @@ import { answerOf, freeConnection } from '../sql/deadline.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { ISOLATION_LEVELS, type IsolationLevel } from '../sql/isolation-level.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
+import { bounded } from './bounded.ts'
 import { dialectOf, type KnexClient, type KnexStatements, type KnexTransaction, rowsOf } from './knex-client.ts'
 import { KnexOwnedTransaction } from './owned-transaction.ts'
 import { type BegunTransaction, begin } from './transaction.ts'
@@ -21,6 +22,7 @@ export class KnexDatabase<Transaction extends KnexTransaction> implements Databa
   readonly name = 'knex'
   readonly dialect: Dialect
   readonly #knex: KnexClient<Transaction>
+  readonly #statements: KnexStatements
   readonly #isolationLevel: IsolationLevel | undefined
   readonly #commandMs: number
   readonly #environment: Environment
@@ -30,6 +32,7 @@ export class KnexDatabase<Transaction extends KnexTransaction> implements Databa
     this.dialect = dialectOf(knex)
     this.#knex = knex
     this.#commandMs = wholeNumber('commandMs', commandMs, 1)
+    this.#statements = this.dialect.remote ? bounded(knex, this.#commandMs) : knex
     if (isolationLevel !== undefined) {
       oneOf('isolationLevel', isolationLevel, ISOLATION_LEVELS)
       if (this.dialect.name === 'sqlite')
@@ -40,7 +43,7 @@ export class KnexDatabase<Transaction extends KnexTransaction> implements Databa
   }
 
   alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]> {
-    return this.#answered(what, rowsOf(this.#knex, statement.sql, statement.bindings), signal)
+    return this.#answered(what, rowsOf(this.#statements, statement.sql, statement.bindings), signal)
   }
 
   inside(transaction: KnexStatements, what: string, statement: Statement): Promise<Row[]> {

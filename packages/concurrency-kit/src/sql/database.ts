@@ -24,7 +24,7 @@ export interface Database<Transaction, Inside = Transaction> {
   /** Of the client, such as `knex`. */
   readonly name: string
   readonly dialect: Dialect
-  /** One statement in a transaction of its own. */
+  /** One statement in a transaction of its own; a client that can tell that no connection was free rejects as {@link Database.begin}. */
   alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]>
   /** One statement in a transaction that the caller has begun. */
   inside(transaction: Inside, what: string, statement: Statement): Promise<Row[]>

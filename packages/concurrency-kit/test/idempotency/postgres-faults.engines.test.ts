@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { knexLeasedIdempotencyStore } from '../../src/entries/knex.ts'
 import { isIdempotencyInProgressError, isStoreError } from '../../src/errors.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
@@ -157,6 +158,15 @@ describe.each(clients)('faults between records and Postgres, through %s', (_name
     await settled()
   })
 
+  test('a half-open connection is given up with the statement that it left unanswered: the next has another', async () => {
+    const single = open(database, { url, max: 1, commandMs: 200 })
+    const find = () => findReplay({ store: single.store, key: 'a' })
+    await find()
+    line.halfOpen()
+    await expect(find()).rejects.toSatisfy(isStoreError)
+    expect(await find()).toEqual({ found: false })
+  })
+
   test('a rival that vanished without a word keeps its key no longer than its connection', async () => {
     const lost = withIdempotency({ store: unreliable.store, key: 'a' }, async () => {
       line.stall()
@@ -169,5 +179,49 @@ describe.each(clients)('faults between records and Postgres, through %s', (_name
     const outcome = await charge(open(database), 'a').catch((error) => error)
     expect(isIdempotencyInProgressError(outcome) || outcome.balance === 1).toBe(true)
     await settled()
+  })
+})
+
+describe('faults between leased records and Postgres', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await testDatabase()
+  })
+  afterAll(() => database.close())
+
+  async function warmedUp() {
+    const { line, url } = await database.line()
+    const knex = database.knex({ connectionString: url, max: 1 })
+    const store = knexLeasedIdempotencyStore({ knex, commandMs: 200 })
+    await findReplay({ store, key: 'a' })
+    return { line, store }
+  }
+
+  test('a command without an answer ends after commandMs, and its connection with it', async () => {
+    const { line, store } = await warmedUp()
+    line.halfOpen()
+    const startedMs = performance.now()
+    await expect(findReplay({ store, key: 'a' })).rejects.toSatisfy(isStoreError)
+    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    const call = { store, key: 'a', onAmbiguous: 'refuse' } as const
+    expect(await withIdempotency(call, async () => 'charged')).toBe('charged')
+  })
+
+  test('the caller’s signal ends the wait at once, with its own reason; the connection goes when its deadline comes', async () => {
+    const { line, store } = await warmedUp()
+    line.halfOpen()
+    const own = new Error('enough')
+    await expect(findReplay({ store, key: 'b', signal: AbortSignal.abort(own) })).rejects.toBe(own)
+    const caller = new AbortController()
+    const call = store.find({ key: 'b', scope: '', signal: caller.signal })
+    const outcome = expect(call).rejects.toMatchObject({ cause: own })
+    caller.abort(own)
+    await outcome
+    await expect.poll(() => findReplay({ store, key: 'b' }).catch(() => undefined)).toEqual({ found: false })
+  })
+
+  test('commandMs is checked', () => {
+    const knex = database.knex()
+    expect(() => knexLeasedIdempotencyStore({ knex, commandMs: 0 })).toThrow(RangeError)
   })
 })

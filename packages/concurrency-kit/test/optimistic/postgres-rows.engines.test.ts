@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { knexVersionedStore } from '../../src/entries/knex.ts'
 import { pgVersionedStore } from '../../src/entries/pg.ts'
 import { isStoreError } from '../../src/errors.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
@@ -8,6 +9,10 @@ import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type Account, clients, type Process } from '../support/postgres-clients.ts'
 
 const { describe, test } = onPostgres
+
+const add =
+  (by: number) =>
+  (account: Account): Account => ({ ...account, balance: account.balance + by })
 
 describe.each(clients)('versioned rows on Postgres through %s', (_name, open) => {
   let database: TestDatabase
@@ -19,9 +24,6 @@ describe.each(clients)('versioned rows on Postgres through %s', (_name, open) =>
   afterAll(() => database.close())
   beforeEach(() => database.sql.raw('UPDATE accounts SET balance = 0, version = 1'))
 
-  const add =
-    (by: number) =>
-    (account: Account): Account => ({ ...account, balance: account.balance + by })
   const row = async () => (await database.sql.raw('SELECT balance, version FROM accounts')).rows[0]
 
   test('S8: the version is asked for in the write: what another wrote after the read is not overwritten', async () => {
@@ -74,7 +76,9 @@ describe.each(clients)('versioned rows on Postgres through %s', (_name, open) =>
     expect(isStoreError(await store.read({ id: 1, lock: false }).catch((error) => error))).toBe(true)
     expect(performance.now() - startedMs).toBeLessThan(1_000)
     line.resume()
-    await expect.poll(() => store.read({ id: 1, lock: false }).catch(() => undefined)).toMatchObject({ version: 1 })
+    await expect
+      .poll(() => store.read({ id: 1, lock: false }).catch(() => undefined))
+      .toMatchObject({ value: { id: 1 } })
   })
 
   test('a column that is added while connections are open fails nobody, though they have prepared statements', async () => {
@@ -91,5 +95,68 @@ describe.each(clients)('versioned rows on Postgres through %s', (_name, open) =>
     expect(await charge('b')).toEqual({ id: 1, balance: 2, note: null })
     await database.sql.raw('ALTER TABLE accounts DROP COLUMN note')
     expect(await optimisticUpdate({ store: accounts, id: 1 }, add(1))).toEqual({ id: 1, balance: 3 })
+  })
+})
+
+describe('versioned rows outside a transaction', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await testDatabase()
+  })
+  afterAll(() => database.close())
+
+  test('an exhausted pool ends an update after one deadline, not after one for each attempt', async () => {
+    const [pool, knex] = [database.pool({ max: 1 }), database.knex({ max: 1 })]
+    const lent = await Promise.all([pool.connect(), knex.client.acquireConnection()])
+    const options = { table: 'accounts', commandMs: 200 }
+    const stores = [pgVersionedStore<Account>({ pool, ...options }), knexVersionedStore<Account>({ knex, ...options })]
+    const startedMs = performance.now()
+    for (const store of stores) {
+      await expect(optimisticUpdate({ store, id: 1 }, add(1))).rejects.toMatchObject({ transient: false })
+      const locked = store.updateLocked?.({ id: 1 }, ({ value }) => ({ value: add(1)(value) }))
+      await expect(locked).rejects.toMatchObject({ transient: false })
+    }
+    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    lent[0].release()
+    await knex.client.releaseConnection(lent[1])
+    // Through Knex what nobody waited for is still in line, and only reads.
+    for (const store of stores) expect((await optimisticUpdate({ store, id: 1 }, add(1))).id).toBe(1)
+    const { rows } = await database.sql.raw('SELECT balance, version FROM accounts')
+    expect(rows).toEqual([{ balance: 2, version: '3' }])
+  })
+
+  test('a half-open connection is given up with the statement that it left unanswered: the next has another', async () => {
+    const { line, url } = await database.line()
+    const options = { table: 'accounts', commandMs: 200 }
+    const stores = [
+      pgVersionedStore<Account>({ pool: database.pool({ connectionString: url, max: 1 }), ...options }),
+      knexVersionedStore<Account>({ knex: database.knex({ connectionString: url, max: 1 }), ...options }),
+    ]
+    const read = (store: (typeof stores)[number]) => store.read({ id: 1, lock: false })
+    await Promise.all(stores.map(read))
+    line.halfOpen()
+    for (const store of stores) {
+      await expect(read(store)).rejects.toSatisfy(isStoreError)
+      expect(await read(store)).toMatchObject({ value: { id: 1 } })
+    }
+  })
+
+  test('an int8 id, which arrives as a string, is the same id; another one is refused', async () => {
+    await database.sql.raw(`CREATE TABLE wide (id bigint PRIMARY KEY, balance int, version int);
+      INSERT INTO wide VALUES (1, 0, 1)`)
+    interface Wide {
+      readonly id: unknown
+      readonly balance: number
+    }
+    const [pool, knex] = [database.pool(), database.knex()]
+    const stores = [pgVersionedStore<Wide>({ pool, table: 'wide' }), knexVersionedStore<Wide>({ knex, table: 'wide' })]
+    for (const store of stores) {
+      await optimisticUpdate({ store, id: 1 }, (wide) => ({ ...wide, balance: wide.balance + 1 }))
+      for (const id of ['2', 2, '01', null]) {
+        const moved = optimisticUpdate({ store, id: 1 }, (wide) => ({ ...wide, id }))
+        await expect(moved).rejects.toThrow(`change must not change id, but made it ${id} of 1`)
+      }
+    }
+    expect((await database.sql.raw('SELECT * FROM wide')).rows).toEqual([{ id: '1', balance: 2, version: 3 }])
   })
 })

@@ -22,6 +22,8 @@ export interface KnexLeasedIdempotencyStoreOptions extends RecordTableOptions {
   readonly knex: KnexClient
   /** @defaultValue 'leased_idempotency_records' */
   readonly table?: string
+  /** Longest time in ms, integer >= 1, for each command on Postgres. @defaultValue 2_000 */
+  readonly commandMs?: number
   readonly environment?: Environment
 }
 
@@ -32,7 +34,7 @@ export interface KnexLeasedIdempotencyStoreOptions extends RecordTableOptions {
  * Every step is one statement on the database's clock. The table has the columns `owner`, `attempt` and
  * `lease_ends_at_ms` besides those of a record.
  *
- * @throws TypeError, StoreError for a client or names that cannot serve.
+ * @throws TypeError, RangeError, StoreError for a client or options that cannot serve.
  */
 export function knexLeasedIdempotencyStore(options: KnexLeasedIdempotencyStoreOptions): LeasedIdempotencyStore {
   return new KnexLeasedIdempotencyStore(options)
@@ -46,12 +48,13 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   readonly #records: RecordStatements
 
   constructor(options: KnexLeasedIdempotencyStoreOptions) {
-    this.#database = new KnexDatabase(options.knex as KnexClient<never>, { environment: options.environment })
+    const { commandMs, environment } = options
+    this.#database = new KnexDatabase(options.knex as KnexClient<never>, { commandMs, environment })
     const table = checkRecordTable(options, 'leased_idempotency_records')
     const { dialect } = this.#database
     this.#records = new RecordStatements(table, dialect, leasedClaim(table, dialect))
     usePoolFor('leases', options.knex)
-    if (options.environment !== undefined) this.environment = options.environment
+    if (environment !== undefined) this.environment = environment
   }
 
   async find(request: FindRequest): Promise<CompletedRecord | undefined> {

@@ -30,6 +30,9 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
  * than its `waitMs`. The result is its last, and nothing is committed unless that finds the claim. Statements are
  * prepared once a connection; a pooler of transactions in between must let prepared statements through.
  *
+ * Its table is made by what `tableStatements({ idempotency: true }, 'postgres')` of `concurrency-kit/knex` gives, in a
+ * migration of the application's own, or by `createTables(knex, { idempotency: true })`.
+ *
  * The handler's `transaction` is the pool's client for that time: it refuses to end the transaction, and is of no use afterwards.
  *
  * @throws TypeError, RangeError for a pool or options that cannot serve.

@@ -1,4 +1,4 @@
-import { StoreError } from '../../errors.ts'
+import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, Row, Statement } from '../../sql/database.ts'
 import { asStoreError } from '../../sql/errors.ts'
 import type { Environment } from '../../time/clock.ts'
@@ -74,9 +74,15 @@ class SqlVersionedRows<Value extends object, Id> implements VersionedStore<Id, V
     try {
       return await this.#send(what, statement)
     } catch (error) {
-      throw asStoreError(what, error)
+      throw failure(what, error)
     }
   }
+}
+
+/** An exhausted pool has been waited for throughout a deadline: not `transient`, or each attempt would wait as long again. */
+function failure(what: string, error: unknown): StoreError {
+  const exhausted = isStoreError(error) && error.transient && error.cause === undefined
+  return exhausted ? new StoreError(error.message) : asStoreError(what, error)
 }
 
 /** The row is read under its lock, changed and written in a short transaction. */
@@ -88,7 +94,7 @@ async function updateLocked<Value extends object, Id>(
 ): Promise<Versioned<Value, number> | undefined> {
   const what = `updateLocked of ${database.name}`
   const asked = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
-    answer.catch((error) => Promise.reject(asStoreError(what, error)))
+    answer.catch((error) => Promise.reject(failure(what, error)))
   const owned = await asked(database.begin({}))
   try {
     const [row] = await asked(owned.rows(what, rows.read(id, true)))
