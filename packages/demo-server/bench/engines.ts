@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import { startPostgres, startRedis } from '../../concurrency-kit/test/support/containers.ts'
+import { dockerAnswers, startPostgres, startRedis } from '../../concurrency-kit/test/support/containers.ts'
 import { startServer } from '../src/demo/server-process.ts'
 
 export interface BenchEngines {
   /** Settings of the one Redis, and of a database of its own, with the demo server's tables and users. */
   fresh(): Promise<{ readonly REDIS_URL: string; readonly DATABASE_URL: string }>
   close(): Promise<void>
+}
+
+export function enginesAreThere(): boolean {
+  const { REDIS_URL, DATABASE_URL } = process.env
+  return Boolean(REDIS_URL && DATABASE_URL) || dockerAnswers()
 }
 
 /** Redis and Postgres of `REDIS_URL` and `DATABASE_URL`, or in containers. */

@@ -6,7 +6,7 @@ import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import path from 'node:path'
-import { startRedis } from '../../test/support/containers.ts'
+import { dockerAnswers, startRedis } from '../../test/support/containers.ts'
 import { median, quantile } from '../rounds.ts'
 import { type WayName, ways } from './ways.ts'
 import type { Job, Sections } from './worker.ts'
@@ -132,10 +132,13 @@ async function run(scenario: Scenario, redisUrl: string): Promise<void> {
   }
 }
 
-const container = process.env.REDIS_URL ? undefined : await startRedis()
-const redisUrl = process.env.REDIS_URL ?? `redis://127.0.0.1:${container?.ports[0]}`
-try {
-  for (const scenario of scenarios) await run(scenario, redisUrl)
-} finally {
-  await container?.stop()
-}
+if (process.env.REDIS_URL) {
+  for (const scenario of scenarios) await run(scenario, process.env.REDIS_URL)
+} else if (dockerAnswers()) {
+  const container = await startRedis()
+  try {
+    for (const scenario of scenarios) await run(scenario, `redis://127.0.0.1:${container.ports[0]}`)
+  } finally {
+    await container.stop()
+  }
+} else console.log('No Docker engine answers, and REDIS_URL is not set: the locks on Redis are left out.')
