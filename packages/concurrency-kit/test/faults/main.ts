@@ -2,12 +2,9 @@
  * What each lock store makes of each fault: `npx -y pnpm@10 -F concurrency-kit faults [runs of each] [part of a store's name]`.
  */
 import { arenas, freshKey } from './arenas.ts'
-import { contend, faultsOf, type Outcome, TTL_MS } from './run.ts'
+import { contend, faultsOf, MOST_OVERLAP_MS, type Outcome, TTL_MS } from './run.ts'
 
 const [runs = '5', only = ''] = process.argv.slice(2)
-
-/** A store that forgets may let two overlap until the older holder has asked again, and has had its answer or its deadline. */
-const MOST_OVERLAP_MS = TTL_MS / 3 + TTL_MS / 3 + 50
 
 function row(store: string, fault: string, forgets: boolean, outcomes: readonly Outcome[]): boolean {
   const all = <Item>(of: (outcome: Outcome) => readonly Item[]) => outcomes.flatMap(of)

@@ -5,10 +5,16 @@ import { Observer, Register } from './observer.ts'
 
 /** Lease, in ms; renewed at a third of it. */
 export const TTL_MS = 600
+/**
+ * A store that forgets may let two overlap until the older holder has asked again, and has had its answer or the command's
+ * deadline: a third of the lease each; and some ms for timers that fire late.
+ */
+export const MOST_OVERLAP_MS = TTL_MS / 3 + TTL_MS / 3 + 50
+
 const CALLERS = 2
-/** So many sections are long enough to be renewed. */
-const LONG_SHARE = 0.4
-const LONG_MS = TTL_MS * 0.8
+/** So many sections are longer than their lease. */
+const LONG_SHARE = 0.25
+const LONG_MS = TTL_MS * 1.4
 /** Sections that must follow a fault, or the store has not come back. */
 const SECTIONS_AFTER = 10
 const PATIENCE_MS = 20_000
