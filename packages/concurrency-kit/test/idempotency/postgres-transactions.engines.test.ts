@@ -51,7 +51,8 @@ describe.each(clients)('transactions of records on Postgres through %s', (_name,
       })
       expect(isStoreError(await call.catch((error) => error))).toBe(true)
       expect(await findReplay({ store, key: 'a' })).toEqual({ found: false })
-      const left = await database.sql.raw("SELECT count(*)::int AS n FROM pg_stat_activity WHERE state LIKE 'idle in%'")
+      const left = await database.sql.raw(`SELECT count(*)::int AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in%'`)
       expect(left.rows[0].n).toBe(0)
     },
   )
@@ -135,7 +136,8 @@ describe.each(clients)('transactions of records on Postgres through %s', (_name,
     await running.promise
     const abort = new AbortController()
     const call = withIdempotency({ store: process.store, key: 'a', signal: abort.signal }, () => expect.unreachable())
-    const waiting = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`
     await expect.poll(async () => (await database.sql.raw(waiting)).rows[0].n).toBe(1)
     abort.abort('left')
     await expect(call).rejects.toBe('left')

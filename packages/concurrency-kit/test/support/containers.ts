@@ -108,10 +108,12 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     await replicated()
     const dead = await masterPort()
     await servers.exec('sh', '-c', `kill -9 $(cat /tmp/${dead}/pid)`)
-    // Refused while what it knows of the replica is some 100 ms old.
-    await untilConnected(() => askSentinel('FAILOVER'), 1)
+    // Asked again and again: refused while it fails over, and while what it knows of the replica is some 100 ms old; and it may
+    // give a failover up.
     await untilConnected(async () => {
-      if ((await masterPort()) === dead) throw new Error('not failed over yet')
+      if ((await masterPort()) !== dead) return
+      await askSentinel('FAILOVER')
+      throw new Error('not failed over yet')
     }, 1)
     await servers.exec('sh', '-c', `${replicating(dead, await masterPort())}`)
   }
