@@ -116,7 +116,7 @@ async function overRedlock(nodes: number): Promise<Arena> {
   const contestants: Contestant[] = []
   let scripts = redisScripts
   for (let process = 0; process < PROCESSES; process += 1) {
-    const connected = closing.add(await quorum.connect(), (each) => each.close())
+    const connected = closing.add(await quorum.connect({ socketTimeout: CLIENT.socketTimeout }), (each) => each.close())
     const redlock = redlock5(connected.nodes)
     scripts = scriptsOf(redlock)
     const store = closing.add(redlockLockStore({ redlock, commandMs: COMMAND_MS }), (each) => each.close())

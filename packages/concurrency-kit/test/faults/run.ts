@@ -85,7 +85,8 @@ export async function contend(arena: Arena, fault: Fault, key: string): Promise<
   }
   const callers = Array.from({ length: CALLERS * arena.contestants.length }, (_, index) => caller(index))
   // In the middle of a section that will be renewed: there is a lease to be lost.
-  while (long === 0) await setTimeout(1)
+  const beginMs = performance.now() + PATIENCE_MS
+  while (long === 0 && performance.now() < beginMs) await setTimeout(1)
   struckAtMs = performance.now()
   await fault.strike(arena)
   const expected = observer.sections + SECTIONS_AFTER

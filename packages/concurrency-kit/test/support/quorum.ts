@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { type RedisServers, startRedis } from './containers.ts'
 import { FaultyLine } from './faulty-line.ts'
 import { nodeOn } from './redlock.ts'
@@ -9,7 +9,7 @@ export interface Quorum {
   /** Clients that go around the lines. */
   readonly direct: readonly Redis[]
   /** Lines of its own, and clients on them, for each that asks: as another process has them. */
-  connect(): Promise<Connected>
+  connect(options?: RedisOptions): Promise<Connected>
   /** Sends a signal to the server behind one node. */
   signal(node: number, signal: 'STOP' | 'CONT'): Promise<void>
   /** Kills the server behind one node and starts it again without its data. */
@@ -25,7 +25,7 @@ export interface Connected {
 
 export async function startQuorum(count: number): Promise<Quorum> {
   const servers = await startRedis({ count })
-  const direct = servers.ports.map(nodeOn)
+  const direct = servers.ports.map((port) => nodeOn(port))
   const inside = (script: string) => servers.exec('sh', '-c', script)
   /** Inside, of servers that have been sent a signal: one that is stopped cannot say it. */
   const pids = new Map<number, string>()
@@ -35,7 +35,7 @@ export async function startQuorum(count: number): Promise<Quorum> {
   }
   return {
     direct,
-    connect: () => connect(servers),
+    connect: (options) => connect(servers, options),
     signal: async (node, signal) => {
       const pid = pids.get(node) ?? (await pidOf(node))
       pids.set(node, pid)
@@ -57,9 +57,9 @@ export async function startQuorum(count: number): Promise<Quorum> {
   }
 }
 
-async function connect(servers: RedisServers): Promise<Connected> {
+async function connect(servers: RedisServers, options?: RedisOptions): Promise<Connected> {
   const lines = await Promise.all(servers.ports.map((port) => FaultyLine.to(port)))
-  const nodes = lines.map(({ port }) => nodeOn(port))
+  const nodes = lines.map(({ port }) => nodeOn(port, options))
   await Promise.all(nodes.map((node) => node.ping()))
   return {
     lines,

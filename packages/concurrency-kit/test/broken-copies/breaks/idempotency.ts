@@ -106,8 +106,8 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'I8',
     what: 'a clock an hour off decides what has expired',
     file: 'src/sql/sqlite.ts',
-    find: "now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
-    replace: "now: `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
+    find: "const NOW = `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
+    replace: "const NOW = `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
     tests: sqlite,
   },
   {
