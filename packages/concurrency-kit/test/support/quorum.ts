@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { type RedisServers, startRedis } from './containers.ts'
 import { FaultyLine } from './faulty-line.ts'
 import { nodeOn } from './redlock.ts'
@@ -9,7 +9,7 @@ export interface Quorum {
   /** Clients that go around the lines. */
   readonly direct: readonly Redis[]
   /** Lines of its own, and clients on them, for each that asks: as another process has them. */
-  connect(options?: RedisOptions): Promise<Connected>
+  connect(options?: { readonly socketTimeout?: number }): Promise<Connected>
   /** Sends a signal to the server behind one node. */
   signal(node: number, signal: 'STOP' | 'CONT'): Promise<void>
   /** Kills the server behind one node and starts it again without its data. */
@@ -57,7 +57,7 @@ export async function startQuorum(count: number): Promise<Quorum> {
   }
 }
 
-async function connect(servers: RedisServers, options?: RedisOptions): Promise<Connected> {
+async function connect(servers: RedisServers, options?: { readonly socketTimeout?: number }): Promise<Connected> {
   const lines = await Promise.all(servers.ports.map((port) => FaultyLine.to(port)))
   const nodes = lines.map(({ port }) => nodeOn(port, options))
   await Promise.all(nodes.map((node) => node.ping()))

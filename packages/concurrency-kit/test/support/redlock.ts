@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Redis } from 'ioredis'
 import type { Redlock4, Redlock5 } from '../../src/entries/redlock.ts'
 
 interface Settings {
@@ -35,7 +35,7 @@ export const VERSIONS = [
 ] as const
 
 /** A client as the store's documentation asks for it: a node that is down says so at once. */
-export function nodeOn(port: number, options: RedisOptions = {}): Redis {
+export function nodeOn(port: number, options: { readonly socketTimeout?: number } = {}): Redis {
   const node = new Redis({
     ...options,
     port,

@@ -14,7 +14,7 @@ const recordApart = (afterMs: number) => `withIdempotency: idempotency ? async (
     } :`
 
 const failureMark = {
-  file: 'src/records.ts',
+  file: 'src/database/sqlite.ts',
   find: 'attempt: (request, handler) => written.attempt(request, handler),',
   replace: `attempt: (request, handler) =>
       written.attempt(request, handler).catch(async (error) => {
@@ -74,9 +74,9 @@ export const demoServerBreaks: readonly Break[] = [
     ...server,
     pitfall: 'C5',
     what: 'the lease ends whoever works on',
-    file: wiring,
-    find: 'locks: memoryLockStore(),',
-    replace: 'locks: Object.assign(memoryLockStore(), { extend: () => false }),',
+    file: 'src/locks.ts',
+    find: 'const store = memoryLockStore()',
+    replace: 'const store = Object.assign(memoryLockStore(), { extend: () => false })',
     tests: composition,
   },
   {
