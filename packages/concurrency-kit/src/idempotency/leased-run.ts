@@ -114,7 +114,8 @@ async function askForClaim(
       return { answer, sentAt }
     } catch (error) {
       if (asked === 1) continue
-      void giveUp('abandon', store, claim)
+      // It may have been granted in the place of an owner that vanished: then whoever comes next must be told of that.
+      void giveUp(claim.takeOver ? 'renew' : 'abandon', store, claim)
       throw error
     }
   }

@@ -3,7 +3,7 @@ import {
   AmbiguousOutcomeError,
   FingerprintMismatchError,
   IdempotencyInProgressError,
-  isStoreError,
+  isFingerprintMismatchError,
   StoreError,
   TransactionRetriesError,
 } from '../errors.ts'
@@ -11,7 +11,7 @@ import { events } from '../events.ts'
 import { backOff } from '../time/backoff.ts'
 import { systemEnvironment } from '../time/clock.ts'
 import type { CheckedRun } from './idempotency-options.ts'
-import type { AttemptResult, Settlement, TransactionalIdempotencyStore } from './idempotency-store.ts'
+import type { Settlement, TransactionalIdempotencyStore } from './idempotency-store.ts'
 import { settle } from './settlement.ts'
 
 export interface TransactionalContext<Transaction> {
@@ -36,8 +36,6 @@ const BUSY = { baseMs: 2, capMs: 25 }
 /** Longest wait for a COMMIT that was not answered to be decided, in ms, where the caller's own wait is over. */
 const COMMIT_MS = 1_000
 
-const UNANSWERED = 'a COMMIT was not answered, and the store did not say later'
-
 /** Attempts until one commits, finds the record, or there have been enough. */
 export async function runTransactional<Transaction, Result>(
   store: TransactionalIdempotencyStore<Transaction>,
@@ -45,41 +43,53 @@ export async function runTransactional<Transaction, Result>(
   maxAttempts: number,
   handler: (context: TransactionalContext<Transaction>) => Result | PromiseLike<Result>,
 ): Promise<Settled> {
+  const last = { ambiguous: false }
+  try {
+    return await attemptUntilDone(store, run, maxAttempts, last, handler)
+  } catch (error) {
+    // Whatever ended it, even the caller's signal: nobody has said what became of the COMMIT.
+    if (!last.ambiguous || isFingerprintMismatchError(error)) throw error
+    throw new AmbiguousOutcomeError(run.key, 'a COMMIT was not answered, and the store did not say later', {
+      cause: error,
+    })
+  }
+}
+
+async function attemptUntilDone<Transaction, Result>(
+  store: TransactionalIdempotencyStore<Transaction>,
+  run: CheckedRun<Result>,
+  maxAttempts: number,
+  /** Whether a COMMIT was not answered, and nothing since has said what became of it. */
+  last: { ambiguous: boolean },
+  handler: (context: TransactionalContext<Transaction>) => Result | PromiseLike<Result>,
+): Promise<Settled> {
   const environment = store.environment ?? systemEnvironment
   const { key, scope, signal } = run
   const endMs = environment.clock.monotonicMs() + run.waitMs
   const request = { ...run, finalErrors: run.finalErrors !== undefined }
   let settlement: Settlement | undefined
-  let ambiguous: boolean = false
   for (let attempt = 1, busy = 0; ; ) {
     signal?.throwIfAborted()
     const leftMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
-    const waitMs: number = ambiguous ? Math.max(leftMs, COMMIT_MS) : leftMs
-    const answer: AttemptResult = await store
-      .attempt({ ...request, waitMs }, async (transaction) => {
-        // Its claim was granted: the COMMIT that was not answered has not happened.
-        ambiguous = false
-        settlement = await settle(run, () => handler({ transaction, signal, attempt }))
-        return settlement
-      })
-      .catch((error) => {
-        if (ambiguous && isStoreError(error)) throw new AmbiguousOutcomeError(key, UNANSWERED, { cause: error })
-        throw error
-      })
+    const waitMs = last.ambiguous ? Math.max(leftMs, COMMIT_MS) : leftMs
+    const answer = await store.attempt({ ...request, waitMs }, async (transaction) => {
+      // Its claim was granted: the COMMIT that was not answered has not happened.
+      last.ambiguous = false
+      settlement = await settle(run, () => handler({ transaction, signal, attempt }))
+      return settlement
+    })
     switch (answer.status) {
       case 'completed':
         return { settlement: settlement as Settlement, replayed: false, attempts: attempt }
       case 'replay':
         if (answer.record.fingerprint !== run.fingerprint) throw new FingerprintMismatchError(key)
         // After an ambiguous commit the record that is found is most likely this call's own.
-        return { settlement: answer.record, replayed: !ambiguous, attempts: attempt }
+        return { settlement: answer.record, replayed: !last.ambiguous, attempts: attempt }
       case 'in_progress':
-        if (ambiguous) throw new AmbiguousOutcomeError(key, UNANSWERED)
         throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${run.waitMs} ms`)
       case 'busy':
         busy += 1
         if (leftMs === 0) {
-          if (ambiguous) throw new AmbiguousOutcomeError(key, UNANSWERED, { cause: answer.cause })
           throw new StoreError(`${store.name} had no room within ${run.waitMs} ms`, {
             cause: answer.cause,
             transient: true,
@@ -88,13 +98,8 @@ export async function runTransactional<Transaction, Result>(
         await backOff(BUSY, busy, environment, signal)
         break
       case 'retry':
-        ambiguous ||= answer.ambiguous === true
-        if (attempt === maxAttempts) {
-          const options = { cause: answer.cause }
-          throw ambiguous
-            ? new AmbiguousOutcomeError(key, UNANSWERED, options)
-            : new TransactionRetriesError(attempt, options)
-        }
+        last.ambiguous ||= answer.ambiguous === true
+        if (attempt === maxAttempts) throw new TransactionRetriesError(attempt, { cause: answer.cause })
         if (events.idempotency.retried.hasSubscribers) {
           events.idempotency.retried.publish({ store: store.name, scope, key, attempt, cause: answer.cause })
         }

@@ -4,7 +4,10 @@ import { functionOption, objectWith } from '../options.ts'
 /** What every store uses of an ioredis client, `Redis` or `Cluster`, version 5 or later: its scripts, and where keys go. */
 export interface IoredisClient {
   readonly isCluster: boolean
-  readonly options: { readonly keyPrefix?: string | undefined }
+  readonly options: {
+    readonly keyPrefix?: string | undefined
+    readonly autoResendUnfulfilledCommands?: boolean | undefined
+  }
   /** The connection of a `Redis`, once there is one. */
   readonly stream?: Gathering | undefined
   evalsha(sha1: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>

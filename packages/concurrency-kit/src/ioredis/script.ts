@@ -14,8 +14,13 @@ export class Script {
   }
 }
 
-/** What a server answers when it did nothing for now: it is loading, fails over, or moves slots. */
-const PASSING = /^-?(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY) /
+/** What a server answers when it did nothing for now: it moves slots, or runs another script. */
+const PASSING = /^-?(?:CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY) /
+/**
+ * The same of a server that starts or fails over. A client that sends commands again after a reconnect may have this answer
+ * to the second of two, and the first was done.
+ */
+const PASSING_UNLESS_RESENT = /^-?(?:LOADING|READONLY|MASTERDOWN) /
 
 /**
  * Runs `script` on the server that has `keys`, by its SHA-1.
@@ -42,7 +47,10 @@ export async function runScript(
       return await client.eval(text, keys.length, ...keysAndArguments)
     }
   } catch (error) {
-    throw new StoreError(`${what} failed`, { cause: error, transient: PASSING.test(messageOf(error)) })
+    const resends = client.options.autoResendUnfulfilledCommands !== false
+    const message = messageOf(error)
+    const transient = PASSING.test(message) || (!resends && PASSING_UNLESS_RESENT.test(message))
+    throw new StoreError(`${what} failed`, { cause: error, transient })
   }
 }
 

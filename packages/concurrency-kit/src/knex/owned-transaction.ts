@@ -40,8 +40,8 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
 
   async claim(what: string, { sql, bindings }: Statement): Promise<Row[]> {
     const { commandMs = 0, waitMs = 0 } = this.#limits ?? {}
-    const { before } = this.#dialect.claim
-    if (before !== undefined) await this.rows(what, { sql: before, bindings: [] })
+    const bound = this.#dialect.boundWait(waitMs)
+    if (bound !== undefined) await this.rows(what, { sql: bound, bindings: [] })
     return this.#answered(what, rowsOf(this.transaction, sql, bindings), commandMs + waitMs, this.#limits?.signal)
   }
 

@@ -127,6 +127,8 @@ export class KeyQueue {
       asking.attempt = 'answered'
       if (answer.acquired) return await this.#take(holder, asking.wanted.ttlMs, answer, sentAt)
       if (asking.overdue && this.#waiters.has(asking)) this.#refuse(asking, this.#unavailable(asking))
+      // Who asked has left, and somebody else is first now: this answer was not theirs.
+      if (!this.#waiters.has(asking) && this.#first()?.attempt === 'none') return
       await this.#untilMaybeFree(answer.freeInMs)
     } catch (error) {
       this.#abandon(holder)

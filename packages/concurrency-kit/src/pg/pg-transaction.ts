@@ -47,7 +47,7 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   claim(what: string, statement: Statement): Promise<Row[]> {
     const { begin, prepared, commandMs, waitMs, signal } = this.#options
     this.#begun = true
-    const opening = { text: `${begin}; ${postgres.claim.before}` }
+    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
     return this.#ask(what, [opening, prepared.query(statement)], commandMs + waitMs, signal)
   }
 

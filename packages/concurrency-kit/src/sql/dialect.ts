@@ -24,16 +24,10 @@ export interface Dialect {
   schema(statements: readonly string[]): readonly string[]
   /** Whether leases need a pool of their own, because a pool is one connection and a transaction has it to itself. */
   readonly leasesApart: boolean
-  /** What a transaction's claim has, so that it waits for a rival for so long and no longer. */
-  readonly claim: {
-    /** Is sent before it, in the same transaction. */
-    readonly before: string | undefined
-    /** {@link Dialect.now}, and with it the limit. */
-    readonly now: string
-    bindings(waitMs: number): readonly unknown[]
-    /** Ends the limit; fails where {@link Dialect.claim.before} was not said. */
-    readonly returning: string
-  }
+  /** What is sent before a claim, so that it waits for a rival no longer than `waitMs`; undefined where none waits. */
+  boundWait(waitMs: number): string | undefined
+  /** What a claim returns, which ends {@link Dialect.boundWait}; it fails where that was not said in the same transaction. */
+  readonly unboundWait: string
   /** Condition that the row was written by this very transaction, where the database can tell. */
   readonly ownRow: string
   /** What a claim has met that failed with `error`; undefined: a failure of the database. */

@@ -7,9 +7,6 @@ const SCHEMA_LOCK = '4934721205870284'
 /** Where the session's own `lock_timeout` is kept during a claim. */
 const KEPT = 'concurrency_kit.lock_timeout'
 
-/** Set for a transaction: a claim that is sent together with a BEGIN that fails must not commit by itself. */
-const CLAIMING = 'concurrency_kit.claiming'
-
 /** `now()` stands still in a transaction: every time is `clock_timestamp()`. */
 export const postgres: Dialect = {
   name: 'postgres',
@@ -24,15 +21,10 @@ export const postgres: Dialect = {
   // IF NOT EXISTS does not see what another transaction is making, and fails on it. One message is one transaction.
   schema: (statements) => [[`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`, ...statements].join(';\n')],
   leasesApart: false,
-  // The row is made before its key is looked for, and returned after: the limit holds for that wait alone.
-  claim: {
-    before: `SET LOCAL ${CLAIMING} = on`,
-    now: `CASE WHEN set_config('${KEPT}', current_setting('lock_timeout'), true) IS NULL THEN NULL
-      WHEN set_config('lock_timeout', ?, true) IS NULL THEN NULL ELSE clock_timestamp() END`,
-    // 0 would be no limit at all.
-    bindings: (waitMs) => [String(Math.max(1, waitMs))],
-    returning: `set_config('lock_timeout', current_setting('${KEPT}'), true), CAST(current_setting('${CLAIMING}') AS boolean)`,
-  },
+  // Before the claim, not within it: a claim also waits for its table, where a migration has it. 0 would be no limit at all.
+  boundWait: (waitMs) =>
+    `SELECT set_config('${KEPT}', current_setting('lock_timeout'), true); SET LOCAL lock_timeout = ${Math.max(1, waitMs)}`,
+  unboundWait: `set_config('lock_timeout', current_setting('${KEPT}'), true)`,
   ownRow: 'xmin = pg_current_xact_id()::xid',
   claimMet: (error) => {
     if (passes(error)) return 'retry'

@@ -17,7 +17,8 @@ export const sqlite: Dialect = {
   types: { bigint: 'INTEGER', time: 'TEXT' },
   schema: (statements) => statements,
   leasesApart: true,
-  claim: { before: undefined, now: NOW, bindings: () => [], returning: '1' },
+  boundWait: () => undefined,
+  unboundWait: '1',
   ownRow: 'true',
   claimMet: (error) => (passes(error) ? 'busy' : undefined),
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN

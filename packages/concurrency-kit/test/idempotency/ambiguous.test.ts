@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Probe } from '../../src/idempotency/idempotency-options.ts'
-import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
+import type {
+  AttemptResult,
+  LeasedIdempotencyStore,
+  TransactionalIdempotencyStore,
+} from '../../src/idempotency/idempotency-store.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { asAnotherProcess } from '../support/processes.ts'
@@ -40,6 +44,23 @@ describe('under a key whose owner vanished', () => {
     await time.advance(5)
     expect(await call(async () => ({ found: true, result: 42 }))).toBe(42)
     expect(ran).toBe(0)
+  })
+
+  test('a claim whose answers were lost may have taken over: the next caller probes all the same', async () => {
+    const time = new VirtualTime()
+    const store = await vanished(time)
+    const silent = asAnotherProcess(store, {
+      claim: async (request) => {
+        await store.claim(request)
+        throw new Error('connection reset')
+      },
+    })
+    const found: Probe<number> = async () => ({ found: true, result: 42 })
+    await expect(withIdempotency({ key, store: silent, onAmbiguous: found }, () => 1)).rejects.toThrow(
+      'claim of shared',
+    )
+    await time.advance(5)
+    expect(await withIdempotency({ key, store, onAmbiguous: found }, () => expect.unreachable())).toBe(42)
   })
 
   test('a probe that finds nothing lets the handler run, and its failure frees the key', async () => {
@@ -100,4 +121,38 @@ test('a caller that joined a run which failed waits for others no longer than it
   await expect(first).rejects.toThrow('declined')
   await time.advance(150)
   expect(await Promise.race([outcome, settle().then(() => 'still waiting')])).toMatch(/^IdempotencyInProgressError/)
+})
+
+describe('a COMMIT that was not answered', () => {
+  /** What the store answers to each attempt, after running the handler where it says so. */
+  function scripted(...answers: (AttemptResult | 'abort')[]): TransactionalIdempotencyStore<object> {
+    return {
+      name: 'scripted',
+      kind: 'transactional',
+      find: async () => undefined,
+      purge: async () => 0,
+      attempt: async (request, handler) => {
+        const answer = answers.shift() ?? { status: 'in_progress' }
+        if (answer === 'abort') {
+          await new Promise((resolve) => request.signal?.addEventListener('abort', resolve))
+          throw request.signal?.reason
+        }
+        if (answer.status !== 'in_progress') await handler({})
+        return answer
+      },
+    }
+  }
+  const unanswered: AttemptResult = { status: 'retry', cause: new Error('connection reset'), ambiguous: true }
+
+  test('is told as ambiguous whatever ends the call then, the caller’s own signal too', async () => {
+    const leaving = new AbortController()
+    const call = withIdempotency({ store: scripted(unanswered, 'abort'), key, signal: leaving.signal }, () => 1)
+    const reason = new Error('the client went away')
+    setTimeout(() => leaving.abort(reason), 20)
+    await expect(call).rejects.toMatchObject({ code: 'AMBIGUOUS_OUTCOME', cause: reason })
+    await expect(withIdempotency({ store: scripted(unanswered), key, waitMs: 0 }, () => 1)).rejects.toMatchObject({
+      code: 'AMBIGUOUS_OUTCOME',
+      cause: { code: 'IDEMPOTENCY_IN_PROGRESS' },
+    })
+  })
 })

@@ -215,6 +215,7 @@ onRedis.test('L21: 10 000 cycles and 1000 lost leases leave no socket, listener,
     await inPlace.promise
     stop?.()
   }
+  for (const { client } of [one, two]) await client.ping()
   const before = resources()
   await Promise.all([
     cycles(one, 'shared', 2_500),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { pgAdvisoryLockStore } from '../../src/entries/pg.ts'
@@ -240,5 +241,29 @@ onDocker.describe('advisory locks on a server that fails', () => {
     expect(await watcher.locks()).toBe(1 + many.length - refused.length)
     held.assertHeld()
     await held.release()
+  })
+})
+
+onPostgres.describe('a server that refuses what the store begins with', () => {
+  onPostgres.test('L24: the connection goes back each time, and the pool does not run dry', async () => {
+    const { url, drop } = await postgresDatabase()
+    const role = `limited_${randomUUID().replaceAll('-', '')}`
+    const admin = new pg.Client({ connectionString: url })
+    await admin.connect()
+    await admin.query(`CREATE ROLE ${role}; REVOKE SELECT ON pg_stat_activity FROM PUBLIC`)
+    const pool = new pg.Pool({ connectionString: url, options: `-c role=${role}`, max: 2 })
+    const store = pgAdvisoryLockStore({ pool })
+    for (let call = 0; call < 3; call += 1) {
+      await expect(acquireLock({ store, key: 'k' })).rejects.toMatchObject({ code: 'STORE_ERROR' })
+      expect(pool.totalCount - pool.idleCount).toBe(0)
+    }
+    await admin.query(`GRANT SELECT ON pg_stat_activity TO ${role}`)
+    const lease = await acquireLock({ store, key: 'k' })
+    await lease.release()
+    await store.close()
+    await pool.end()
+    await admin.query(`REVOKE SELECT ON pg_stat_activity FROM ${role}; DROP ROLE ${role}`)
+    await admin.end()
+    await drop()
   })
 })

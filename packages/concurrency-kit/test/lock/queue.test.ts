@@ -17,6 +17,25 @@ function setUp(handOff = {}) {
   return { time, store, rival: rivalOn(store.behind, key) }
 }
 
+describe('who comes while an answer is under way for somebody who leaves', () => {
+  test('is asked for at once: waitMs 0 does not wait for a poll', async () => {
+    const { time, store, rival } = setUp()
+    Object.assign(store, { watch: undefined })
+    await rival.acquire()
+    store.next('tryAcquire', 'hold')
+    const leaving = new AbortController()
+    const left = acquireLock({ store, key, signal: leaving.signal }).catch((error) => error)
+    await settle()
+    leaving.abort('left')
+    expect(await left).toBe('left')
+    const once = acquireLock({ store, key, waitMs: 0 }).catch((error) => error)
+    store.letGo()
+    await time.advance(0)
+    expect(isLockUnavailableError(await once)).toBe(true)
+    expect(store.count('tryAcquire')).toBe(2)
+  })
+})
+
 describe('hand-off within the process', () => {
   test('sections in a row share one lease: two store commands for all of them', async () => {
     const { store } = setUp()

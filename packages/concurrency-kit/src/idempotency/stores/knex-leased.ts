@@ -69,7 +69,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const { owner, leaseMs, retentionMs, takeOver, signal } = request
     const { words } = this.#records.table
-    const own = { now: [], values: [owner, leaseMs], replaceable: [words.inProgress, takeOver ? 1 : 0] }
+    const own = { values: [owner, leaseMs], replaceable: [words.inProgress, takeOver ? 1 : 0] }
     const claim = this.#records.claim(request, Math.max(retentionMs, leaseMs), own)
     for (;;) {
       const [claimed] = await this.#ask('claim', signal, claim)
@@ -135,7 +135,6 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
 function leasedClaim({ table, columns }: RecordTable, { nowMs, now, integer }: Dialect): ClaimForm {
   return {
     columns: ['owner', 'attempt', 'lease_ends_at_ms'],
-    now,
     values: ['?', '1', `${nowMs} + ${integer}`],
     set: [
       'owner = excluded.owner',

@@ -12,8 +12,6 @@ export interface FoundRecord {
 
 /** What a store adds to the claim's upsert. */
 export interface ClaimForm {
-  /** The database's clock, as {@link Dialect.now}. */
-  readonly now: string
   readonly columns: readonly string[]
   readonly values: readonly string[]
   readonly set: readonly string[]
@@ -58,16 +56,12 @@ export class RecordStatements {
    *
    * Gives no row back where the record stands.
    *
-   * @param own - Bindings of the form's `now`, of its `values`, and of its `replaceable`.
+   * @param own - Bindings of the form's `values`, and of its `replaceable`.
    */
   claim(
     request: RecordKey & { readonly fingerprint: string; readonly payload: unknown },
     expiresInMs: number,
-    own: {
-      readonly now: readonly unknown[]
-      readonly values: readonly unknown[]
-      readonly replaceable: readonly unknown[]
-    },
+    own: { readonly values: readonly unknown[]; readonly replaceable: readonly unknown[] } = NONE,
   ): Statement {
     const extra = this.table.extraColumns(request.payload)
     const names = Object.keys(extra)
@@ -80,7 +74,6 @@ export class RecordStatements {
         ...this.place(request),
         request.fingerprint,
         this.table.words.inProgress,
-        ...own.now,
         this.dialect.laterBy(expiresInMs),
         ...Object.values(extra),
         ...own.values,
@@ -96,7 +89,7 @@ export class RecordStatements {
     const extra = extraNames.map((name) => quoted('extraColumns: a name', name))
     const key = columns.scope === undefined ? [columns.key] : [columns.scope, columns.key]
     const replaced = [columns.fingerprint, columns.status, columns.createdAt, columns.expiresAt, ...extra]
-    const values = [...key.map(() => '?'), '?', '?', form.now, later, ...extra.map(() => '?'), ...form.values]
+    const values = [...key.map(() => '?'), '?', '?', now, later, ...extra.map(() => '?'), ...form.values]
     const set = [
       ...replaced.map((name) => `${name} = excluded.${name}`),
       `${columns.result} = NULL`,
@@ -152,3 +145,5 @@ export class RecordStatements {
     return { sql: this.#purge, bindings: [limit] }
   }
 }
+
+const NONE = { values: [], replaceable: [] }

@@ -30,8 +30,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   ) {
     this.name = database.name
     this.#database = database
-    const { now, returning } = database.dialect.claim
-    const form = { now, columns: [], values: [], set: [], replaceable: '', returning }
+    const form = { columns: [], values: [], set: [], replaceable: '', returning: database.dialect.unboundWait }
     this.#records = new RecordStatements(checkRecordTable(options, 'idempotency_records'), database.dialect, form)
     if (options.environment !== undefined) this.environment = options.environment
   }
@@ -55,8 +54,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     handler: (transaction: Transaction) => Promise<Settlement>,
   ): Promise<AttemptResult> {
     this.#refuseUnstorable(request)
-    const now = this.#database.dialect.claim.bindings(request.waitMs)
-    const claim = this.#records.claim(request, request.retentionMs, { now, values: [], replaceable: [] })
+    const claim = this.#records.claim(request, request.retentionMs)
     let owned: OwnedTransaction<Transaction>
     try {
       owned = await this.#database.begin({ waitMs: request.waitMs, signal: request.signal })

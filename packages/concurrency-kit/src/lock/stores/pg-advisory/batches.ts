@@ -125,7 +125,12 @@ export class Batches {
       await session.end()
       throw closedError()
     }
-    await session.start(this.#ghosts)
+    try {
+      await session.start(this.#ghosts)
+    } catch (error) {
+      await session.end()
+      throw error
+    }
     this.#ghosts.length = 0
     return session
   }
