@@ -191,7 +191,8 @@ async function overAdvisoryLocks(): Promise<Arena> {
   return {
     name: '',
     contestants,
-    onTheWire: { acquire: 'pg_try_advisory_lock', extend: 'pg_locks', release: 'pg_advisory_unlock' },
+    // By name: a prepared statement's text goes over once.
+    onTheWire: { acquire: 'kit_try_lock', extend: 'kit_held', release: 'kit_unlock' },
     serverFaults: [
       pausing(server),
       // Locks end with their connection, whatever is on the disk.
