@@ -8,6 +8,7 @@ export type {
   IoredisServer,
 } from '../ioredis/client.ts'
 export { type IoredisLockStoreOptions, ioredisLockStore } from '../lock/stores/ioredis.ts'
+export type { Gathering } from '../one-write.ts'
 export {
   type IoredisVersionedStore,
   type IoredisVersionedStoreOptions,

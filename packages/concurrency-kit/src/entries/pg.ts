@@ -2,6 +2,7 @@ export type { RecordColumns, RecordTableOptions } from '../idempotency/record-ta
 export { type PgIdempotencyStoreOptions, pgIdempotencyStore } from '../idempotency/stores/pg.ts'
 export type { AdvisoryLockClient, AdvisoryLockPool } from '../lock/stores/pg-advisory/session.ts'
 export { type PgAdvisoryLockStoreOptions, pgAdvisoryLockStore } from '../lock/stores/pg-advisory.ts'
+export type { Gathering } from '../one-write.ts'
 export { type PgVersionedStoreOptions, pgVersionedStore } from '../optimistic/stores/pg.ts'
 export type { VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
 export type { PgClientOf, PgPool, PgPoolClient, PgQuery, PgResult, PgStatements } from '../pg/pg-client.ts'
