@@ -10,10 +10,13 @@ lockStoreContract({ describe, test }, 'by a third party', async () => opened(new
 /** Looks first and takes then, with time between the two. */
 class DoubleHolder extends ThirdPartyLockStore {
   override async tryAcquire(request: AcquireRequest): Promise<AcquireResult> {
-    const free = this.live(request.key) === undefined
+    const { key, holder, ttlMs, tokens } = request
+    if (this.live(key) !== undefined) return super.tryAcquire(request)
     await this.onItsWay()
-    if (free) this.leases.delete(request.key)
-    return super.tryAcquire(request)
+    this.leases.set(key, { holder, endsAtMs: performance.now() + ttlMs })
+    const firstToken = this.nextToken
+    this.nextToken += BigInt(tokens)
+    return { acquired: true, firstToken, tokens }
   }
 }
 
