@@ -47,11 +47,16 @@ export async function runScript(
       return await client.eval(text, keys.length, ...keysAndArguments)
     }
   } catch (error) {
-    const resends = client.options.autoResendUnfulfilledCommands !== false
-    const message = messageOf(error)
-    const transient = PASSING.test(message) || (!resends && PASSING_UNLESS_RESENT.test(message))
-    throw new StoreError(`${what} failed`, { cause: error, transient })
+    throw storeErrorOf(client, what, error)
   }
+}
+
+/** What the server answered, as the error of a store. */
+export function storeErrorOf(client: IoredisClient, what: string, cause: unknown): StoreError {
+  const resends = client.options.autoResendUnfulfilledCommands !== false
+  const message = messageOf(cause)
+  const transient = PASSING.test(message) || (!resends && PASSING_UNLESS_RESENT.test(message))
+  return new StoreError(`${what} failed`, { cause, transient })
 }
 
 function messageOf(error: unknown): string {

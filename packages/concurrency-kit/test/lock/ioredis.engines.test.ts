@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis-5'
 import { expect } from 'vitest'
@@ -180,7 +180,8 @@ onRedis.describe('the queue of processes', () => {
     await rivalOn(store, key, 'holder').release()
     expect(await client.get(key)).toBe('next:leaving')
     stop?.()
-    // Behind the command that gives it on.
+    // The command that gives it on leaves in this turn of the event loop, and this one behind it.
+    await turn()
     expect(await leaving.client.get(key)).toBe('next:next')
     for (const { close } of [holder, leaving]) await close()
   })

@@ -1,4 +1,5 @@
 import { Announcements } from '../../ioredis/announcements.ts'
+import { BatchedScript } from '../../ioredis/batched-script.ts'
 import { checkAnnouncingClient, type IoredisCluster, type IoredisServer, keyOnServer } from '../../ioredis/client.ts'
 import { runScript } from '../../ioredis/script.ts'
 import { KeysBeside } from '../../ioredis/slots.ts'
@@ -13,7 +14,7 @@ import type {
   ReleaseRequest,
 } from '../lock-store.ts'
 import { Places } from './ioredis-places.ts'
-import { acquire, extend, release, TURN } from './ioredis-scripts.ts'
+import { acquire, extend, release, TURN, TURN_MS } from './ioredis-scripts.ts'
 
 export interface IoredisLockStoreOptions {
   /**
@@ -32,11 +33,6 @@ export interface IoredisLockStoreOptions {
   readonly handOff?: Partial<HandOffBound>
   readonly environment?: Environment
 }
-
-/** For so long a released key is kept for the process whose turn it is, in ms: a few round trips, and a busy event loop. */
-const TURN_MS = 50
-/** A queue that nobody asked about for so long is forgotten, in ms: who waits asks at least every second. */
-const QUEUE_MS = 5_000
 
 /**
  * Locks on Redis, with fencing tokens, a fair queue of processes, and wake-up by publish and subscribe.
@@ -68,11 +64,15 @@ class IoredisLockStore implements LockStore<true> {
   readonly #client: IoredisServer | IoredisCluster
   readonly #beside: KeysBeside
   readonly #places: Places
+  readonly #acquire: BatchedScript
+  readonly #release: BatchedScript
 
   constructor({ client, commandMs, handOff, environment }: IoredisLockStoreOptions) {
     checkAnnouncingClient(client)
     this.#client = client
     this.#beside = new KeysBeside(client)
+    this.#acquire = new BatchedScript(client, 'tryAcquire of ioredis', acquire)
+    this.#release = new BatchedScript(client, 'release of ioredis', release)
     this.#places = new Places({ turnMs: TURN_MS, environment, giveBack: (key, waiter) => this.#giveBack(key, waiter) })
     if (commandMs !== undefined) this.commandMs = commandMs
     if (handOff !== undefined) this.handOff = handOff
@@ -82,14 +82,14 @@ class IoredisLockStore implements LockStore<true> {
   async tryAcquire({ key, holder, ttlMs, tokens, waiter }: AcquireRequest): Promise<AcquireResult> {
     const place = this.#places.get(key)
     if (place !== undefined) Object.assign(place, { waiter, queued: true })
-    const keys = [key, this.#beside.name(key, 'fencing-tokens'), this.#queueOf(key)]
-    const args = [holder, ttlMs, tokens, place?.waiter ?? '', QUEUE_MS]
-    const [granted, answer] = (await runScript(this.#client, 'tryAcquire of ioredis', acquire, keys, args)) as unknown[]
-    if (Number(granted) === 1) {
+    const counter = this.#beside.name(key, 'fencing-tokens')
+    const args = [holder, ttlMs, tokens, place?.waiter ?? '']
+    const { status, value, shared } = await this.#acquire.run(counter, [counter], [key, this.#queueOf(key)], args)
+    if (status === 1) {
       if (place !== undefined) place.queued = false
-      return { acquired: true, firstToken: BigInt(String(answer)), tokens }
+      return { acquired: true, firstToken: BigInt(String(shared)) + BigInt(Number(value)), tokens }
     }
-    const freeInMs = Number(answer)
+    const freeInMs = Number(value)
     return freeInMs < 0 ? { acquired: false } : { acquired: false, freeInMs: Math.max(1, freeInMs) }
   }
 
@@ -98,9 +98,7 @@ class IoredisLockStore implements LockStore<true> {
   }
 
   async release({ key, holder, waiter = '' }: ReleaseRequest): Promise<boolean> {
-    const args = [holder, waiter, this.#channelOf(key), TURN_MS]
-    const keys = [key, this.#queueOf(key)]
-    return Number(await runScript(this.#client, 'release of ioredis', release, keys, args)) === 1
+    return this.#releaseAs(holder, key, waiter)
   }
 
   watch(key: string, mayBeFree: () => void): () => void {
@@ -119,8 +117,13 @@ class IoredisLockStore implements LockStore<true> {
 
   /** The queue must not wait for one who has gone. What is not heard of is forgotten by itself. */
   async #giveBack(key: string, waiter: string): Promise<void> {
-    const args = [TURN + waiter, waiter, this.#channelOf(key), TURN_MS]
-    await runScript(this.#client, 'release of ioredis', release, [key, this.#queueOf(key)], args).catch(() => {})
+    await this.#releaseAs(TURN + waiter, key, waiter).catch(() => {})
+  }
+
+  async #releaseAs(holder: string, key: string, waiter: string): Promise<boolean> {
+    const args = [holder, waiter, this.#channelOf(key)]
+    const { status } = await this.#release.run(this.#beside.name(key, 'slot'), [], [key, this.#queueOf(key)], args)
+    return status === 1
   }
 
   #queueOf(key: string): string {

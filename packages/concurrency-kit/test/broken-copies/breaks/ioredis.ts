@@ -28,8 +28,8 @@ export const ioredisBreaks: readonly Break[] = [
     pitfall: 'L6',
     what: 'the same holder is refused what it has',
     file: lockScripts,
-    find: "if current ~= ARGV[1] and current ~= '${TURN}' .. ARGV[4] then",
-    replace: "if current ~= '${TURN}' .. ARGV[4] then",
+    find: "if current ~= holder and current ~= '${TURN}' .. waiter then",
+    replace: "if current ~= '${TURN}' .. waiter then",
     tests: faults,
   },
   {
@@ -84,8 +84,8 @@ export const ioredisBreaks: readonly Break[] = [
     pitfall: 'L20',
     what: 'tokens are Lua numbers',
     file: lockScripts,
-    find: "redis.call('INCRBY', KEYS[2], ARGV[3])\nreturn { 1, first }",
-    replace: "local last = redis.call('INCRBY', KEYS[2], ARGV[3])\nreturn { 1, string.format('%.0f', last - ARGV[3]) }",
+    find: "redis.call('INCRBY', KEYS[1], granted)",
+    replace: "local last = redis.call('INCRBY', KEYS[1], granted)\nfirst = string.format('%.0f', last - granted)",
     tests: locks,
   },
   {
