@@ -1,4 +1,5 @@
 import type { StoreError } from '../errors.ts'
+import { Gathered } from '../gathered.ts'
 import type { IoredisClient } from './client.ts'
 import { runScript, type Script, storeErrorOf } from './script.ts'
 
@@ -13,6 +14,7 @@ export interface BatchedAnswer {
 }
 
 interface Request {
+  readonly sharedKeys: readonly string[]
   readonly keys: readonly string[]
   readonly args: readonly (string | number)[]
   readonly resolve: (answer: BatchedAnswer) => void
@@ -20,17 +22,17 @@ interface Request {
 }
 
 /**
- * A script that serves many requests at once: those of one turn of the event loop go to the server as one command.
+ * A script that serves many requests at once: those of one round of the event loop go to the server as one command.
  *
- * Callers whose replies arrived together write together next; a command for each of them costs client and server more than
- * what the script does for it. The script gets the shared keys, then each request's keys, and each request's arguments;
- * it returns `{ status, value, …, shared }`, where status -1 is an error of this request alone, with its message.
+ * A command for each of them costs client and server more than what the script does for it. The script gets the shared
+ * keys, then each request's keys, and each request's arguments; it returns `{ status, value, …, shared }`, where status -1
+ * is an error of this request alone, with its message.
  */
 export class BatchedScript {
   readonly #client: IoredisClient
   readonly #what: string
   readonly #script: Script
-  readonly #gathering = new Map<string, Request[]>()
+  readonly #gathered = new Gathered<Request>(MOST_REQUESTS, (requests) => void this.#send(requests))
 
   constructor(client: IoredisClient, what: string, script: Script) {
     this.#client = client
@@ -50,20 +52,12 @@ export class BatchedScript {
     args: readonly (string | number)[],
   ): Promise<BatchedAnswer> {
     return new Promise((resolve, reject) => {
-      const request = { keys, args, resolve, reject }
-      const gathered = this.#gathering.get(group)
-      if (gathered !== undefined && gathered.length < MOST_REQUESTS) return gathered.push(request)
-      const requests: Request[] = [request]
-      this.#gathering.set(group, requests)
-      process.nextTick(() => {
-        if (this.#gathering.get(group) === requests) this.#gathering.delete(group)
-        void this.#send(sharedKeys, requests)
-      })
+      this.#gathered.add(group, { sharedKeys, keys, args, resolve, reject })
     })
   }
 
-  async #send(sharedKeys: readonly string[], requests: readonly Request[]): Promise<void> {
-    const keys = [...sharedKeys]
+  async #send(requests: readonly [Request, ...Request[]]): Promise<void> {
+    const keys = [...requests[0].sharedKeys]
     const args: (string | number)[] = []
     for (const request of requests) {
       keys.push(...request.keys)

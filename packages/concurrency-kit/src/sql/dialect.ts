@@ -16,6 +16,8 @@ export interface Dialect {
   laterBy(ms: number): string | number
   /** A binding that is to be a whole number of up to 64 bits. */
   readonly integer: string
+  /** Condition on a column, that it is in a list that is one binding; undefined where a statement for each costs no more. */
+  readonly inList: string | undefined
   /** The function that gives the largest of its arguments. */
   readonly greatest: 'max' | 'greatest'
   /** Types of columns in `CREATE TABLE`. */

@@ -16,6 +16,7 @@ export const postgres: Dialect = {
   later: "(clock_timestamp() + CAST(? AS double precision) * interval '1 millisecond')",
   laterBy: (ms) => ms,
   integer: 'CAST(? AS bigint)',
+  inList: '= ANY(?)',
   greatest: 'greatest',
   types: { bigint: 'bigint', time: 'timestamptz' },
   // IF NOT EXISTS does not see what another transaction is making, and fails on it. One message is one transaction.

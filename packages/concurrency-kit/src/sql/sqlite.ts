@@ -13,6 +13,7 @@ export const sqlite: Dialect = {
   laterBy: (ms) => `+${(ms / 1000).toFixed(3)} seconds`,
   // better-sqlite3 binds every number as a floating-point one.
   integer: 'CAST(? AS INTEGER)',
+  inList: undefined,
   greatest: 'max',
   types: { bigint: 'INTEGER', time: 'TEXT' },
   schema: (statements) => statements,

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { pgIdempotencyStore, pgVersionedStore } from '../../src/entries/pg.ts'
+import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { onPostgres } from '../support/engines.ts'
@@ -56,6 +58,37 @@ describe('what a charge through pg sends', () => {
     }
     await charge('warm')
     expect({ charge: await charge('a'), replay: await charge('a') }).toEqual(expected)
+  })
+
+  test('records that are looked up in one round of the event loop are one statement a scope, and each finds its own', async () => {
+    const pool = database.pool({ max: 1 })
+    const store = pgIdempotencyStore({ pool })
+    const keys = ['a', 'b,"{}', '한글', "'"]
+    for (const key of keys) await withIdempotency({ store, key: `many ${key}`, scope: 'one' }, () => `result of ${key}`)
+    const sent: unknown[] = []
+    const client = await pool.connect()
+    const query = client.query.bind(client)
+    client.query = ((config: unknown) => {
+      sent.push(config)
+      return query(config as string)
+    }) as typeof client.query
+    client.release()
+    const lookUp = (key: string, scope: string) => findReplay({ store, key: `many ${key}`, scope })
+    const found = await Promise.all(['absent', ...keys].flatMap((key) => [lookUp(key, 'one'), lookUp(key, 'two')]))
+    const results = found.map((replay) => (replay.found ? replay.result : undefined))
+    expect(results).toEqual([undefined, undefined, ...keys.flatMap((key) => [`result of ${key}`, undefined])])
+    expect(sent).toHaveLength(2)
+  })
+
+  test('a key that its column spells otherwise is found all the same', async () => {
+    await database.sql.raw(`CREATE TABLE respelt (idempotency_key uuid UNIQUE NOT NULL, fingerprint text NOT NULL,
+      status text NOT NULL, result text, created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL)`)
+    const columns = { scope: null, outcome: null }
+    const store = pgIdempotencyStore({ pool: database.pool(), table: 'respelt', columns })
+    const [first, second] = [randomUUID().toUpperCase(), randomUUID()] as const
+    for (const key of [first, second]) await withIdempotency({ store, key }, () => key)
+    const found = await Promise.all([first, second, randomUUID()].map((key) => findReplay({ store, key })))
+    expect(found).toEqual([{ found: true, result: first }, { found: true, result: second }, { found: false }])
   })
 
   test('a table of the caller’s own: its names, its words, and columns out of the payload', async () => {

@@ -3,7 +3,7 @@ import { onRedis } from '../support/engines.ts'
 import { freshKey, lockProcess } from '../support/redis-keys.ts'
 import { rivalOn } from '../support/rival.ts'
 
-onRedis.describe('acquires and releases of one turn of the event loop', () => {
+onRedis.describe('acquires and releases of one round of the event loop', () => {
   onRedis.test('go as one command, 64 at most, and each has the answer that is its own', async () => {
     const { client, store, close } = lockProcess()
     const [free, held] = [Array.from({ length: 100 }, freshKey), Array.from({ length: 60 }, freshKey)]

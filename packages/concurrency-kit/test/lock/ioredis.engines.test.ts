@@ -180,7 +180,7 @@ onRedis.describe('the queue of processes', () => {
     await rivalOn(store, key, 'holder').release()
     expect(await client.get(key)).toBe('next:leaving')
     stop?.()
-    // The command that gives it on leaves in this turn of the event loop, and this one behind it.
+    // The command that gives it on leaves in this round of the event loop, and this one behind it.
     await turn()
     expect(await leaving.client.get(key)).toBe('next:next')
     for (const { close } of [holder, leaving]) await close()

@@ -29,6 +29,7 @@ export class RecordStatements {
   readonly #form: ClaimForm
   readonly #claims = new Map<string, string>()
   readonly #select: string
+  readonly #selectMany: string
   readonly #purge: string
 
   constructor(table: RecordTable, dialect: Dialect, form: ClaimForm) {
@@ -38,9 +39,12 @@ export class RecordStatements {
     const { columns } = table
     this.where = columns.scope === undefined ? `${columns.key} = ?` : `${columns.scope} = ? AND ${columns.key} = ?`
     // Each column by its name: a prepared `SELECT *` fails once the table has got another column.
-    this.#select = `SELECT ${columns.fingerprint} AS fingerprint, ${columns.status} AS status, ${columns.result} AS result,
-      ${columns.outcome ?? 'NULL'} AS outcome, CASE WHEN ${columns.expiresAt} > ${dialect.now} THEN 1 ELSE 0 END AS unexpired
-      FROM ${table.table} WHERE ${this.where}`
+    const select = `SELECT ${columns.fingerprint} AS fingerprint, ${columns.status} AS status, ${columns.result} AS result,
+      ${columns.outcome ?? 'NULL'} AS outcome, CASE WHEN ${columns.expiresAt} > ${dialect.now} THEN 1 ELSE 0 END AS unexpired,
+      ${columns.key} AS key FROM ${table.table} WHERE `
+    this.#select = `${select}${this.where}`
+    const inScope = columns.scope === undefined ? '' : `${columns.scope} = ? AND `
+    this.#selectMany = `${select}${inScope}${columns.key} ${dialect.inList}`
     this.#purge = dialect.purge(table.table, columns.expiresAt)
   }
 
@@ -128,6 +132,11 @@ export class RecordStatements {
   /** Reads the record; nothing is locked. {@link RecordStatements.found} reads the answer. */
   read(request: RecordKey): Statement {
     return { sql: this.#select, bindings: this.place(request) }
+  }
+
+  /** Reads the records of one scope, in no order, each with its `key`; for a dialect that has lists. */
+  readMany(scope: string, keys: readonly string[]): Statement {
+    return { sql: this.#selectMany, bindings: [...this.place({ scope, key: '' }).slice(0, -1), keys] }
   }
 
   /** The unexpired record of the rows that {@link RecordStatements.read} gave. */

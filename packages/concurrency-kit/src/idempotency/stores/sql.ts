@@ -12,6 +12,7 @@ import type {
   TransactionalIdempotencyStore,
 } from '../idempotency-store.ts'
 import { checkRecordTable, type RecordTableOptions } from '../record-table.ts'
+import { RecordLookup } from './record-lookup.ts'
 import { RecordStatements } from './record-statements.ts'
 
 const BEFORE_HANDLER = 'before_handler'
@@ -23,6 +24,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   declare readonly environment?: Environment
   readonly #database: Database<Transaction, never>
   readonly #records: RecordStatements
+  readonly #lookup: RecordLookup
 
   constructor(
     database: Database<Transaction, never>,
@@ -33,13 +35,14 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     const form = { columns: [], values: [], set: [], replaceable: '', returning: database.dialect.unboundWait }
     this.#records = new RecordStatements(checkRecordTable(options, 'idempotency_records'), database.dialect, form)
     if (options.environment !== undefined) this.environment = options.environment
+    const what = `find of ${this.name}`
+    this.#lookup = new RecordLookup(this.#records, (statement, signal) =>
+      whileBusy(what, () => database.alone(what, statement, signal), signal, this.environment),
+    )
   }
 
   async find(request: FindRequest): Promise<CompletedRecord | undefined> {
-    const statement = this.#records.read(request)
-    const what = `find of ${this.name}`
-    const find = () => this.#database.alone(what, statement, request.signal)
-    const found = this.#records.found(await whileBusy(what, find, request.signal, this.environment))
+    const found = await this.#lookup.find(request)
     return found?.completed === true ? found.record : undefined
   }
 
