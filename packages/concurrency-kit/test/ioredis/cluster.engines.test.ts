@@ -6,12 +6,12 @@ import { idempotencyStoreContract } from '../../src/idempotency/idempotency-stor
 import { slotOf } from '../../src/ioredis/slots.ts'
 import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
 import { versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
-import { type RedisServers, startRedisCluster } from '../support/containers.ts'
 import { onDocker } from '../support/engines.ts'
+import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts'
 import { rivalOn } from '../support/rival.ts'
 import { countersIn } from '../support/versioned-rows.ts'
 
-let servers: RedisServers
+let servers: RedisCluster
 const connect = (options = {}) => {
   const client = new Cluster(
     servers.ports.map((port) => ({ host: '127.0.0.1', port })),

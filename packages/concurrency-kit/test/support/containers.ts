@@ -49,26 +49,6 @@ export async function startRedis({ count = 1, flags = '' } = {}): Promise<RedisS
   )
 }
 
-/** A Redis Cluster of 3 masters without replicas. */
-export async function startRedisCluster(): Promise<RedisServers> {
-  const [ports, busPorts] = await Promise.all([freePorts(3), freePorts(3)])
-  const cluster = '--cluster-enabled yes --cluster-announce-ip 127.0.0.1 --cluster-port'
-  const commands = ports.map((port, index) => redisServer(port, `${cluster} ${busPorts[index]}`))
-  const nodes = ports.map((port) => `127.0.0.1:${port}`)
-  let formed = false
-  return serveRedis(ports, commands, async (container) => {
-    for (const port of ports) await untilConnected(() => pingRedis(port))
-    if (!formed) await container.exec(['redis-cli', '--cluster', 'create', ...nodes, '--cluster-yes'])
-    formed = true
-    for (const port of ports) {
-      await untilConnected(async () => {
-        const info = await askRedis(port, (redis) => redis.cluster('INFO'))
-        if (!info.includes('cluster_state:ok')) throw new Error(info)
-      })
-    }
-  })
-}
-
 export interface RedisSentinel extends RedisServers {
   /** Of the one sentinel; its master is called `main`. */
   readonly sentinelPort: number
@@ -120,11 +100,11 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   return { ...servers, ports, sentinelPort, failOver }
 }
 
-function redisServer(port: number, flags: string): string {
+export function redisServer(port: number, flags: string): string {
   return `mkdir -p /tmp/${port} && (cd /tmp/${port} && exec redis-server --port ${port} --bind 0.0.0.0 --protected-mode no --save '' --pidfile /tmp/${port}/pid ${flags} >/tmp/${port}/log) &`
 }
 
-async function serveRedis(
+export async function serveRedis(
   ports: readonly number[],
   commands: readonly string[],
   ready: (container: StartedTestContainer) => Promise<void>,
@@ -179,11 +159,11 @@ function controls(container: StartedTestContainer, ready: () => Promise<void>): 
   }
 }
 
-async function pingRedis(port: number): Promise<void> {
+export async function pingRedis(port: number): Promise<void> {
   await askRedis(port, (redis) => redis.ping())
 }
 
-async function askRedis<Answer>(port: number, command: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+export async function askRedis<Answer>(port: number, command: (redis: Redis) => Promise<Answer>): Promise<Answer> {
   const redis = new Redis({ port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 })
   redis.on('error', () => {})
   try {
@@ -206,7 +186,7 @@ async function pingPostgres(connectionString: string): Promise<void> {
 }
 
 /** Waits by connecting: images log different lines, and some take connections twice before they stay up. */
-async function untilConnected(connect: () => Promise<unknown>, times = 2): Promise<void> {
+export async function untilConnected(connect: () => Promise<unknown>, times = 2): Promise<void> {
   const endMs = performance.now() + START_MS
   for (let inARow = 0; inARow < times; ) {
     try {
