@@ -1,69 +1,98 @@
-import { setTimeout } from 'node:timers/promises'
-import type { Lease } from '../../src/index.ts'
-
-interface Held {
-  readonly lease: Lease
-  readonly token: bigint | undefined
-}
-
-/** Sees every section that begins, and whether another lease on the key still passes as held at that moment. */
-export class Observer {
-  /** How long each overlap lasted, in ms: until the older lease was known to be lost, or had ended. */
-  readonly overlapsMs: number[] = []
-  /** Sections whose token was not above all before it. */
-  tokensBackwards = 0
-  sections = 0
-  readonly #held = new Set<Held>()
-  readonly #watching: Promise<void>[] = []
-  #lastToken = -1n
-
-  enter(lease: Lease, token: bigint | undefined): () => void {
-    this.sections += 1
-    if (token !== undefined) {
-      if (token <= this.#lastToken) this.tokensBackwards += 1
-      this.#lastToken = token
+/** What callers tell of their sections, from whatever process; times by `nowMs`. */
+export type Report =
+  | {
+      readonly what: 'entered'
+      readonly section: string
+      readonly token: bigint | undefined
+      readonly long: boolean
+      readonly atMs: number
     }
-    for (const other of this.#held) if (isHeld(other)) this.#watching.push(this.#watch(other))
-    const held = { lease, token }
-    this.#held.add(held)
-    return () => this.#held.delete(held)
-  }
+  /** Its lease still passed as held. */
+  | { readonly what: 'held'; readonly section: string; readonly atMs: number }
+  | { readonly what: 'left'; readonly section: string }
+  /** An increment of the register that its section was told is written. */
+  | { readonly what: 'acknowledged' }
+  | { readonly what: 'lost'; readonly atMs: number }
+  /** Anything but the errors that the documentation names. */
+  | { readonly what: 'fault'; readonly error: string }
 
-  async settled(): Promise<void> {
-    await Promise.all(this.#watching)
-  }
-
-  async #watch(older: Held): Promise<void> {
-    const startedAtMs = performance.now()
-    while (this.#held.has(older) && isHeld(older)) await setTimeout(1)
-    this.overlapsMs.push(performance.now() - startedAtMs)
-  }
+interface Seen {
+  readonly enteredMs: number
+  readonly token: bigint | undefined
+  heldMs: number
 }
 
-function isHeld({ lease }: Held): boolean {
-  try {
-    lease.assertHeld()
-    return true
-  } catch {
-    return false
+/** Hears of every section that begins, and until when each one's lease passed as held. */
+export class Observer {
+  readonly lostMs: number[] = []
+  readonly faults: string[] = []
+  acknowledged = 0
+  readonly #long = new Set<string>()
+  readonly #sections = new Map<string, Seen>()
+
+  readonly hear = (report: Report): void => {
+    switch (report.what) {
+      case 'entered': {
+        const { section, token, long, atMs } = report
+        this.#sections.set(section, { enteredMs: atMs, heldMs: atMs, token })
+        if (long) this.#long.add(section)
+        break
+      }
+      case 'held': {
+        const seen = this.#sections.get(report.section)
+        if (seen !== undefined) seen.heldMs = Math.max(seen.heldMs, report.atMs)
+        break
+      }
+      case 'left':
+        this.#long.delete(report.section)
+        break
+      case 'acknowledged':
+        this.acknowledged += 1
+        break
+      case 'lost':
+        this.lostMs.push(report.atMs)
+        break
+      case 'fault':
+        this.faults.push(report.error)
+    }
   }
-}
 
-/** What a lock alone cannot keep right when its store forgets: a value that is written by version, and by token where there is one. */
-export class Register {
-  #value = 0
-  #lastToken = -1n
-
-  get value(): number {
-    return this.#value
+  get sections(): number {
+    return this.#sections.size
   }
 
-  /** Whether it was written: not when somebody wrote since `expected` was read, nor with a token that is out of date. */
-  write(expected: number, token: bigint | undefined): boolean {
-    if (this.#value !== expected) return false
-    if (token !== undefined && token < this.#lastToken) return false
-    this.#lastToken = token ?? this.#lastToken
-    this.#value = expected + 1
-    return true
+  /** Whether a section is under way that is longer than its lease. */
+  get longUnderWay(): boolean {
+    return this.#long.size > 0
+  }
+
+  /** How long each overlap lasted, in ms: from when the newer section began, while the older lease passed as held. */
+  overlapsMs(): number[] {
+    const sections = this.#inOrder()
+    return sections.flatMap((newer, index) =>
+      sections.slice(0, index).flatMap(({ heldMs }) => (heldMs > newer.enteredMs ? [heldMs - newer.enteredMs] : [])),
+    )
+  }
+
+  /** Sections whose token was not above all before it. */
+  tokensBackwards(): number {
+    let last = -1n
+    let backwards = 0
+    for (const { token } of this.#inOrder()) {
+      if (token === undefined) continue
+      if (token <= last) backwards += 1
+      else last = token
+    }
+    return backwards
+  }
+
+  /** Longest time without a new section, in ms. */
+  longestGapMs(startMs: number): number {
+    const starts = [startMs, ...this.#inOrder().map(({ enteredMs }) => enteredMs)]
+    return Math.max(0, ...starts.slice(1).map((atMs, index) => atMs - (starts[index] as number)))
+  }
+
+  #inOrder(): Seen[] {
+    return [...this.#sections.values()].sort((a, b) => a.enteredMs - b.enteredMs)
   }
 }

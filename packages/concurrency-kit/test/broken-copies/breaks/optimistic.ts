@@ -128,6 +128,14 @@ export const optimisticBreaks: readonly Break[] = [
     tests: lock,
   },
   {
+    pitfall: 'L14',
+    what: 'a live lease is granted to another',
+    file: lockStore,
+    find: 'OR ${locks}.ends_at_ms <= ${nowMs} RETURNING 1`',
+    replace: 'OR true RETURNING 1`',
+    tests: 'test/faults/sqlite.test.ts',
+  },
+  {
     pitfall: 'S10',
     what: 'a busy file is a failure at once',
     file: 'src/sql/while-busy.ts',

@@ -1,0 +1,5 @@
+import { randomUUID } from 'node:crypto'
+
+export function freshKey(): string {
+  return `faults:${randomUUID()}`
+}
