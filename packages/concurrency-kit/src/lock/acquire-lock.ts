@@ -47,9 +47,11 @@ export async function acquireLock<const Key extends string | readonly string[], 
 }
 
 /** Takes the keys one after the other; if one cannot be had, the others are given back in reverse. */
-export async function acquireAll({ engine, keys, ttlMs, waitMs, signal }: CheckedLockOptions): Promise<SectionLease[]> {
+export async function acquireAll(wanted: CheckedLockOptions): Promise<SectionLease[]> {
+  const { engine, keys, ttlMs, waitMs, signal } = wanted
   refuseReentrance(engine, keys)
   signal?.throwIfAborted()
+  if (keys.length === 1) return [await engine.acquire(keys[0] as string, wanted)]
   const { clock } = engine.store
   const enteredAtMs = clock.monotonicMs()
   const leases: SectionLease[] = []

@@ -68,11 +68,11 @@ export class Hold {
   /** Whether a caller who asks for `ttlMs` may have this lease without asking the store. */
   canServe(ttlMs: number): boolean {
     return (
+      this.#lost === undefined &&
       this.#sectionsLeft > 0 &&
       ttlMs <= this.ttlMs &&
       this.#store.clock.monotonicMs() - this.#acquiredAtMs < this.#store.handOff.maxMs &&
-      this.#lease.msLeft() >= ttlMs / 2 &&
-      !this.lostByNow()
+      this.#lease.msLeft() >= ttlMs / 2
     )
   }
 

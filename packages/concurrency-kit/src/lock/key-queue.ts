@@ -8,7 +8,7 @@ import { Hold } from './hold.ts'
 import type { SectionLease } from './lease.ts'
 import type { AcquireResult } from './lock-store.ts'
 import type { StoreAccess } from './store-access.ts'
-import { Waiter, type Wanted } from './waiter.ts'
+import { WaitEnds, Waiter, type Wanted } from './waiter.ts'
 
 /** Pauses between asking a store that cannot announce a release. */
 const POLL = { baseMs: 4, capMs: 100 }
@@ -33,6 +33,7 @@ export class KeyQueue {
   readonly #store: StoreAccess
   readonly #onIdle: () => void
   readonly #waiters = new Set<Waiter>()
+  readonly #waitEnds: WaitEnds
   /** Under this name the store may queue this process, for as long as the queue is not idle. */
   readonly #place = randomUUID()
   #hold: Hold | undefined
@@ -49,19 +50,19 @@ export class KeyQueue {
     this.#key = key
     this.#store = store
     this.#onIdle = onIdle
+    this.#waitEnds = new WaitEnds(store.clock, this.#waiters, (waiter) => this.#waitIsOver(waiter))
   }
 
   enter(wanted: Wanted): Promise<SectionLease> {
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter(wanted, this.#store.clock, resolve, reject)
-      if (wanted.waitMs === 0 && (this.#hold !== undefined || this.#waiters.size > 0)) {
-        return this.#refuse(waiter, this.#unavailable(waiter))
-      }
+      const waiter = new Waiter(wanted, this.#store.clock.monotonicMs(), resolve, reject)
+      const first = this.#hold === undefined && this.#waiters.size === 0
+      if (wanted.waitMs === 0 && !first) return this.#refuse(waiter, this.#unavailable(waiter))
       this.#waiters.add(waiter)
-      waiter.start(
-        (reason) => this.#refuse(waiter, reason),
-        () => this.#waitIsOver(waiter),
-      )
+      const { signal } = wanted
+      if (signal !== undefined) waiter.onAbort(signal, () => this.#refuse(waiter, signal.reason))
+      // The first of all gets an answer of the store before its wait can be over.
+      if (!first || this.#releasing !== undefined) this.#waitEnds.watch(waiter)
       this.#work()
     })
   }
@@ -111,6 +112,7 @@ export class KeyQueue {
     }
     this.#working = undefined
     if (this.#waiters.size > 0) return
+    this.#waitEnds.stop()
     this.#unwatch?.()
     this.#unwatch = undefined
     if (this.#hold === undefined) this.#onIdle()
@@ -126,7 +128,9 @@ export class KeyQueue {
       const { answer, sentAt } = await this.#acquire(holder, asking.wanted.ttlMs)
       asking.attempt = 'answered'
       if (answer.acquired) return await this.#take(holder, asking.wanted.ttlMs, answer, sentAt)
+      asking.overdue ||= asking.endMs <= this.#store.clock.monotonicMs()
       if (asking.overdue && this.#waiters.has(asking)) this.#refuse(asking, this.#unavailable(asking))
+      else this.#waitEnds.watch(asking)
       // Who asked has left, and somebody else is first now: this answer was not theirs.
       if (!this.#waiters.has(asking) && this.#first()?.attempt === 'none') return
       await this.#untilMaybeFree(answer.freeInMs)
@@ -196,7 +200,7 @@ export class KeyQueue {
     this.#waiters.delete(waiter)
     const lease = hold.openSection()
     if (events.lock.acquired.hasSubscribers) {
-      const waitedMs = waiter.waitedMs()
+      const waitedMs = this.#waitedMs(waiter)
       const token = lease.token === undefined ? {} : { fencingToken: lease.token }
       const { name: store } = this.#store
       events.lock.acquired.publish({ store, key: this.#key, holder: hold.holder, waitedMs, handedOff, ...token })
@@ -243,14 +247,23 @@ export class KeyQueue {
   #refuse(waiter: Waiter, error: unknown): void {
     this.#waiters.delete(waiter)
     if (events.lock.unavailable.hasSubscribers) {
-      events.lock.unavailable.publish({ store: this.#store.name, key: this.#key, waitedMs: waiter.waitedMs(), error })
+      events.lock.unavailable.publish({
+        store: this.#store.name,
+        key: this.#key,
+        waitedMs: this.#waitedMs(waiter),
+        error,
+      })
     }
     waiter.refuse(error)
     if (this.#waiters.size === 0) this.#wake()
   }
 
   #unavailable(waiter: Waiter): LockUnavailableError {
-    return new LockUnavailableError(this.#key, waiter.waitedMs())
+    return new LockUnavailableError(this.#key, this.#waitedMs(waiter))
+  }
+
+  #waitedMs(waiter: Waiter): number {
+    return this.#store.clock.monotonicMs() - waiter.enteredAtMs
   }
 
   #first(): Waiter | undefined {

@@ -29,8 +29,8 @@ export class LockEngine {
     return engine
   }
 
-  async acquire(key: string, wanted: Wanted): Promise<SectionLease> {
-    if (this.#closed) throw this.#closedError()
+  acquire(key: string, wanted: Wanted): Promise<SectionLease> {
+    if (this.#closed) return Promise.reject(this.#closedError())
     let queue = this.#queues.get(key)
     if (queue === undefined) {
       queue = new KeyQueue(key, this.store, () => this.#queues.delete(key))

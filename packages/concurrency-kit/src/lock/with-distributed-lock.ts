@@ -3,7 +3,7 @@ import { traced, traces } from '../events.ts'
 import { functionOption, oneOf } from '../options.ts'
 import { acquireAll, leaveAll, view } from './acquire-lock.ts'
 import { runHolding } from './held-leases.ts'
-import type { LeaseOn } from './lease.ts'
+import type { LeaseOn, SectionLease } from './lease.ts'
 import { type CheckedLockOptions, checkLockOptions, type LockOptions } from './lock-options.ts'
 
 export interface DistributedLockOptions<Key extends string | readonly string[], Fencing extends boolean>
@@ -34,17 +34,19 @@ export interface DistributedLockOptions<Key extends string | readonly string[], 
  * @example
  * await withDistributedLock({ store, key: `balance:user:${userId}` }, (lease) => debit(userId, lease.fencingToken))
  */
-export async function withDistributedLock<
-  const Key extends string | readonly string[],
-  Fencing extends boolean,
-  Result,
->(
+export function withDistributedLock<const Key extends string | readonly string[], Fencing extends boolean, Result>(
   options: DistributedLockOptions<Key, Fencing>,
   section: (lease: LeaseOn<Key, Fencing>) => Result | PromiseLike<Result>,
 ): Promise<Result> {
-  const checked = checkLockOptions(options)
-  const whenLost = oneOf('whenLost', options.whenLost ?? 'throw', ['throw', 'return'])
-  functionOption('section', section)
+  let checked: CheckedLockOptions
+  let whenLost: 'throw' | 'return'
+  try {
+    checked = checkLockOptions(options)
+    whenLost = oneOf('whenLost', options.whenLost ?? 'throw', ['throw', 'return'])
+    functionOption('section', section)
+  } catch (error) {
+    return Promise.reject(error)
+  }
   return traced(
     traces.lock,
     () => ({ store: checked.engine.store.name, key: options.key }),
@@ -67,11 +69,15 @@ async function runSection<Key extends string | readonly string[], Fencing extend
     void leaveAll(checked, leases)
     throw error
   }
-  const lost = leases.find((lease) => lease.hold.lostByNow())
+  const lost = leases.find(isLost)
   await leaveAll(checked, leases)
   if (lost === undefined || whenLost === 'return') return value
   throw new LeaseLostError(lost.key, 'while its section ran', {
     cause: lost.hold.lost,
     outcome: { status: 'fulfilled', value },
   })
+}
+
+function isLost({ hold }: SectionLease): boolean {
+  return hold.lostByNow()
 }
