@@ -43,6 +43,8 @@ export interface AttemptRequest extends RecordKey {
   readonly waitMs: number
   /** Whether a settlement with `outcome: 'error'` can come: then the handler's effects must be undone apart from the record. */
   readonly finalErrors: boolean
+  /** The store may let this attempt share a transaction with others of this process; not so a second one. */
+  readonly mayShare: boolean
   readonly signal?: Signal | undefined
 }
 

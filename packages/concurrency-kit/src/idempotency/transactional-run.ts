@@ -72,7 +72,8 @@ async function attemptUntilDone<Transaction, Result>(
     signal?.throwIfAborted()
     const leftMs = Math.max(0, Math.ceil(endMs - environment.clock.monotonicMs()))
     const waitMs = last.ambiguous ? Math.max(leftMs, COMMIT_MS) : leftMs
-    const answer = await store.attempt({ ...request, waitMs }, async (transaction) => {
+    const mayShare = attempt === 1 && maxAttempts > 1
+    const answer = await store.attempt({ ...request, waitMs, mayShare }, async (transaction) => {
       // Its claim was granted: the COMMIT that was not answered has not happened.
       last.ambiguous = false
       settlement = await settle(run, () => handler({ transaction, signal, attempt }))

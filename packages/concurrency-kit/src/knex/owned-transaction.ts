@@ -54,9 +54,14 @@ export class KnexOwnedTransaction<Transaction extends KnexTransaction> implement
     return this.#overdue || tookTooLong(this.#watch?.lost) ? undefined : this.#passing
   }
 
-  async commit(last?: Statement): Promise<Committed> {
-    const refused = last && (await this.#refused(last))
-    if (refused !== undefined) {
+  failure(): unknown {
+    return this.#failed
+  }
+
+  async commit(last: readonly Statement[] = []): Promise<Committed> {
+    for (const statement of last) {
+      const refused = await this.#refused(statement)
+      if (refused === undefined) continue
       await this.rollback()
       const passing = this.passing()
       return { status: 'failed', passes: passing !== undefined, cause: passing ?? refused.cause }

@@ -27,6 +27,7 @@ export interface PgTransactionOptions {
  */
 export class PgTransaction<Client extends PgPoolClient> implements OwnedTransaction<Client> {
   readonly transaction: Client
+  readonly claimAll: OwnedTransaction<Client>['claimAll']
   readonly #client: Client
   readonly #options: PgTransactionOptions
   readonly #watch: ConnectionWatch
@@ -41,6 +42,8 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     this.#client = client
     this.#options = options
     this.#watch = new ConnectionWatch(client)
+    const pipelines = client.pipeline === true
+    this.claimAll = pipelines ? (what, claims, unbound) => this.#claimAll(what, claims, unbound) : undefined
     this.transaction = guardedClient(client, { over: () => this.#over, onError: (error) => this.#note(error) })
   }
 
@@ -49,6 +52,15 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     this.#begun = true
     const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
     return this.#ask(what, [opening, prepared.query(statement)], commandMs + waitMs, signal)
+  }
+
+  async #claimAll(what: string, statements: readonly Statement[], unbound: string): Promise<Row[][]> {
+    const { begin, prepared, commandMs, waitMs } = this.#options
+    this.#begun = true
+    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
+    const claims = statements.map((statement) => prepared.query(statement))
+    const answers = await this.#send(what, [opening, ...claims, { text: `SELECT ${unbound}` }], commandMs + waitMs)
+    return answers.slice(1, -1).map(({ rows }) => rows)
   }
 
   rows(what: string, statement: Statement): Promise<Row[]> {
@@ -63,16 +75,21 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     return this.#overdue || tookTooLong(this.#watch.lost) ? undefined : this.#passing
   }
 
-  async commit(last?: Statement): Promise<Committed> {
+  failure(): unknown {
+    return this.#failed
+  }
+
+  async commit(last: readonly Statement[] = []): Promise<Committed> {
     this.#over = true
     const { prepared, commandMs } = this.#options
-    const before = last === undefined ? [] : [prepared.query(mustReturnOneRow(last))]
+    const before = last.map((statement) => prepared.query(mustReturnOneRow(statement)))
     const together = this.#client.pipeline === true
     let committing = together && this.#watch.lost === undefined
     try {
       if (!together) await this.#send('the last statement', before, commandMs)
       committing = true
-      const { command } = await this.#send('COMMIT', together ? [...before, COMMIT] : [COMMIT], commandMs)
+      const answers = await this.#send('COMMIT', together ? [...before, COMMIT] : [COMMIT], commandMs)
+      const command = answers.at(-1)?.command
       this.#giveBack()
       if (command === 'COMMIT') return { status: 'committed' }
       return { status: 'failed', passes: false, cause: swallowed(this.#failed) }
@@ -89,17 +106,17 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     if (this.#released) return
     this.#over = true
     try {
-      if (!this.#isBroken()) await this.#send('ROLLBACK', [ROLLBACK], this.#options.commandMs)
+      if (this.#begun && !this.#isBroken()) await this.#send('ROLLBACK', [ROLLBACK], this.#options.commandMs)
     } catch {}
     this.#giveBack()
   }
 
+  /** The rows of the last of `queries`, where none has failed. */
   async #ask(what: string, queries: readonly PgQuery[], limitMs: number, signal?: Signal): Promise<Row[]> {
-    return (await this.#send(what, queries, limitMs, signal)).rows
+    return (await this.#send(what, queries, limitMs, signal)).at(-1)?.rows ?? []
   }
 
-  /** The answer to the last of `queries`, where none has failed. */
-  async #send(what: string, queries: readonly PgQuery[], limitMs: number, signal?: Signal): Promise<PgResult> {
+  async #send(what: string, queries: readonly PgQuery[], limitMs: number, signal?: Signal): Promise<PgResult[]> {
     const onOver = () => {
       this.#overdue = true
       this.#watch.hangUp()
@@ -151,17 +168,17 @@ function mustReturnOneRow({ sql, bindings }: Statement): Statement {
 }
 
 /** Sends all at once where the client pipelines; otherwise each after the one before it was answered. */
-async function inOrder(client: PgPoolClient, queries: readonly PgQuery[]): Promise<PgResult> {
-  let last: PgResult | undefined
+async function inOrder(client: PgPoolClient, queries: readonly PgQuery[]): Promise<PgResult[]> {
+  const results: PgResult[] = []
   if (client.pipeline === true) {
     inOneWrite(client.connection?.stream)
     const answers = await Promise.allSettled(queries.map((query) => client.query(query)))
     for (const answer of answers) {
       if (answer.status === 'rejected') throw answer.reason
-      last = answer.value
+      results.push(answer.value)
     }
   } else {
-    for (const query of queries) last = await client.query(query)
+    for (const query of queries) results.push(await client.query(query))
   }
-  return last as PgResult
+  return results
 }

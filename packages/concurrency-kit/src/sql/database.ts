@@ -41,10 +41,20 @@ export interface OwnedTransaction<Transaction> {
   /** The first statement of a transaction on a key: it waits for a rival's no longer than was said at its beginning. */
   claim(what: string, statement: Statement): Promise<Row[]>
   rows(what: string, statement: Statement): Promise<Row[]>
+  /**
+   * Claims at once, the first statements of a transaction on many keys; where the client can send them together.
+   *
+   * @param unbound - What a claim by itself returns, to end what bounds its wait.
+   */
+  readonly claimAll?:
+    | ((what: string, statements: readonly Statement[], unbound: string) => Promise<Row[][]>)
+    | undefined
   /** The error of a statement of this transaction after which all of it must be run again. */
   passing(): unknown
-  /** Never rejects. With `last`, a last statement: it must return one row, or nothing is committed. */
-  commit(last?: Statement): Promise<Committed>
+  /** The first error of any of its statements. */
+  failure(): unknown
+  /** Never rejects. `last` are last statements: each must return one row, or nothing is committed. */
+  commit(last?: readonly Statement[]): Promise<Committed>
   /** Never rejects, and does nothing where the transaction has ended. A connection that cannot roll back is of no use, and is dropped. */
   rollback(): Promise<void>
 }

@@ -6,6 +6,12 @@ import { ISOLATION_LEVELS } from '../../src/sql/isolation-level.ts'
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
+const ways = [
+  ['', false, false],
+  [', pipelining', true, false],
+  [', group commit', true, true],
+] as const
+
 onPostgres.describe('records through pg', () => {
   let database: TestDatabase
   beforeAll(async () => {
@@ -14,13 +20,13 @@ onPostgres.describe('records through pg', () => {
   afterAll(() => database.close())
 
   for (const isolationLevel of ISOLATION_LEVELS) {
-    for (const pipeline of [false, true]) {
-      const name = `pg, ${isolationLevel}${pipeline ? ', pipelining' : ''}`
+    for (const [how, pipeline, groupCommit] of ways) {
+      const name = `pg, ${isolationLevel}${how}`
       idempotencyStoreContract<pg.PoolClient>(onPostgres, name, async () => {
         await database.sql.raw('TRUNCATE idempotency_records, effects')
         const pool = database.pool({ pipeline })
         return {
-          store: pgIdempotencyStore({ pool, isolationLevel }),
+          store: pgIdempotencyStore({ pool, isolationLevel, groupCommit }),
           effects: {
             add: async (transaction) => {
               await transaction.query('INSERT INTO effects DEFAULT VALUES')

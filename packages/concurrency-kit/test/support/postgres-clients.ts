@@ -41,6 +41,7 @@ export const clients: readonly (readonly [string, Client])[] = [
   ['knex', throughKnex as Client],
   ['pg', throughPg(false) as Client],
   ['pg, pipelining', throughPg(true) as Client],
+  ['pg, group commit', throughPg(true, true) as Client],
 ]
 
 function throughKnex(
@@ -59,11 +60,11 @@ function throughKnex(
   }
 }
 
-function throughPg(pipeline: boolean) {
+function throughPg(pipeline: boolean, groupCommit = false) {
   return (database: TestDatabase, { url, max = 10, ...options }: ProcessOptions = {}): Process<pg.PoolClient> => {
     const pool = database.pool({ pipeline, max, ...(url !== undefined && { connectionString: url }) })
     return {
-      store: pgIdempotencyStore({ pool, ...options }),
+      store: pgIdempotencyStore({ pool, groupCommit, ...options }),
       accounts: pgVersionedStore<Account>({ pool, table: 'accounts' }),
       query: async (transaction, sql) => (await transaction.query(sql)).rows,
       occupy: async () => {

@@ -25,7 +25,7 @@ export function openPostgres(
 ): Database<PoolClient> {
   const pool = openPool(options, log)
   return {
-    records: pgIdempotencyStore({ pool, ...recordTable }),
+    records: pgIdempotencyStore({ pool, groupCommit: true, ...recordTable }),
     accounts: openAccounts(pool, versionCheck),
     prepareSchema: (users) => prepareSchema(pool, users),
     ready: async () => {

@@ -1,3 +1,4 @@
+import { oneOf } from '../../options.ts'
 import type { PgClientOf, PgPool, PgPoolClient } from '../../pg/pg-client.ts'
 import { PgDatabase } from '../../pg/pg-database.ts'
 import type { IsolationLevel } from '../../sql/isolation-level.ts'
@@ -20,6 +21,13 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
    * @defaultValue 2_000
    */
   readonly commandMs?: number
+  /**
+   * Lets attempts of this process that are ready at the same time share one transaction and one COMMIT: far more of them a
+   * second, where handlers only send a few statements through their `transaction`. They run side by side in it, and see
+   * each other's effects. Where one of them fails, or takes longer than 500 ms, all are rolled back, and the others run
+   * again alone. Needs a pool with `pipeline: true`. @defaultValue false
+   */
+  readonly groupCommit?: boolean
   readonly environment?: Environment
 }
 
@@ -42,9 +50,12 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
 export function pgIdempotencyStore<Pool extends PgPool>(
   options: PgIdempotencyStoreOptions<Pool>,
 ): TransactionalIdempotencyStore<PgClientOf<Pool>> {
+  const { groupCommit = false } = options
+  oneOf('groupCommit', groupCommit, [true, false])
   const database = new PgDatabase<PgPoolClient>(options.pool, options)
   return new SqlIdempotencyStore(
     database,
     options,
+    groupCommit,
   ) as TransactionalIdempotencyStore<unknown> as TransactionalIdempotencyStore<PgClientOf<Pool>>
 }

@@ -2,7 +2,7 @@ import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction } from '../../sql/database.ts'
 import { asStoreError } from '../../sql/errors.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
-import type { Environment } from '../../time/clock.ts'
+import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import type {
   AttemptRequest,
   AttemptResult,
@@ -12,6 +12,7 @@ import type {
   TransactionalIdempotencyStore,
 } from '../idempotency-store.ts'
 import { checkRecordTable, type RecordTableOptions } from '../record-table.ts'
+import { GroupCommit } from './group-commit.ts'
 import { RecordLookup } from './record-lookup.ts'
 import { RecordStatements } from './record-statements.ts'
 
@@ -25,16 +26,29 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   readonly #database: Database<Transaction, never>
   readonly #records: RecordStatements
   readonly #lookup: RecordLookup
+  readonly #groups: GroupCommit<Transaction> | undefined
 
   constructor(
     database: Database<Transaction, never>,
     options: RecordTableOptions & { readonly environment?: Environment },
+    groupCommit = false,
   ) {
     this.name = database.name
     this.#database = database
     const form = { columns: [], values: [], set: [], replaceable: '', returning: database.dialect.unboundWait }
     this.#records = new RecordStatements(checkRecordTable(options, 'idempotency_records'), database.dialect, form)
     if (options.environment !== undefined) this.environment = options.environment
+    if (groupCommit) {
+      const claims = new RecordStatements(this.#records.table, database.dialect, { ...form, returning: '1' })
+      this.#groups = new GroupCommit({
+        name: this.name,
+        database,
+        claim: (request) => claims.claim(request, request.retentionMs),
+        complete: (request, settlement) => this.#completion(request, settlement),
+        alone: (request, handler) => this.#alone(request, handler),
+        clock: (options.environment ?? systemEnvironment).clock,
+      })
+    }
     const what = `find of ${this.name}`
     this.#lookup = new RecordLookup(this.#records, (statement, signal) =>
       whileBusy(what, () => database.alone(what, statement, signal), signal, this.environment),
@@ -57,6 +71,14 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     handler: (transaction: Transaction) => Promise<Settlement>,
   ): Promise<AttemptResult> {
     this.#refuseUnstorable(request)
+    if (this.#groups === undefined || !request.mayShare || request.finalErrors) return this.#alone(request, handler)
+    return this.#groups.attempt(request, handler)
+  }
+
+  async #alone(
+    request: AttemptRequest,
+    handler: (transaction: Transaction) => Promise<Settlement>,
+  ): Promise<AttemptResult> {
     const claim = this.#records.claim(request, request.retentionMs)
     let owned: OwnedTransaction<Transaction>
     try {
@@ -110,7 +132,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
       await owned.rollback()
       return { status: 'retry', cause: owned.passing() }
     }
-    const ended = await owned.commit(this.#completion(request, settlement))
+    const ended = await owned.commit([this.#completion(request, settlement)])
     if (ended.status === 'committed') return { status: 'completed' }
     if (ended.status === 'ambiguous') return { status: 'retry', cause: ended.cause, ambiguous: true }
     if (ended.passes) return { status: 'retry', cause: ended.cause }

@@ -4,6 +4,7 @@ const transactions = 'test/idempotency/postgres-transactions.engines.test.ts'
 const faults = 'test/idempotency/postgres-faults.engines.test.ts'
 const rows = 'test/optimistic/postgres-rows.engines.test.ts'
 const pgTransaction = 'src/pg/pg-transaction.ts'
+const groups = 'test/idempotency/group-commit.engines.test.ts'
 const dialect = 'src/sql/postgres.ts'
 
 /** Of records and versions on Postgres; they need a server, as the suites that they turn red do. */
@@ -31,6 +32,22 @@ export const postgresBreaks: readonly Break[] = [
     find: "ownRow: 'xmin = pg_current_xact_id()::xid'",
     replace: "ownRow: 'true'",
     tests: transactions,
+  },
+  {
+    pitfall: 'S11',
+    what: 'whoever shared a transaction that failed shares the next one too',
+    file: 'src/idempotency/transactional-run.ts',
+    find: 'const mayShare = attempt === 1 && maxAttempts > 1',
+    replace: 'const mayShare = maxAttempts > 1',
+    tests: groups,
+  },
+  {
+    pitfall: 'I3',
+    what: 'a shared COMMIT that was not answered counts as none',
+    file: 'src/idempotency/stores/group-commit.ts',
+    find: "if (ended.status === 'committed')",
+    replace: "if (ended.status !== 'failed')",
+    tests: groups,
   },
   {
     pitfall: 'S2',
