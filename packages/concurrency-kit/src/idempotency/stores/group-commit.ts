@@ -47,6 +47,8 @@ export class GroupCommit<Transaction> {
   /** Until a client is seen that does not pipeline. */
   #possible = true
   #starting = false
+  /** How many the latest start was for: where they come one by one, nobody waits for the end of the round. */
+  #latest = 1
 
   constructor(options: GroupCommitOptions<Transaction>) {
     this.#options = options
@@ -63,6 +65,7 @@ export class GroupCommit<Transaction> {
 
   #startSoon(): void {
     if (this.#starting || this.#underWay === MOST_GROUPS) return
+    if (this.#latest === 1 && this.#underWay === 0) return this.#start(this.#waiting.splice(0))
     this.#starting = true
     setImmediate(() => {
       this.#starting = false
@@ -76,6 +79,7 @@ export class GroupCommit<Transaction> {
   /** A group, or one alone: while some are under way, others gather. One that takes long holds nobody up. */
   #start(members: Member<Transaction>[]): void {
     this.#underWay += 1
+    this.#latest = members.length
     let counts = true
     const over = () => {
       if (!counts) return
