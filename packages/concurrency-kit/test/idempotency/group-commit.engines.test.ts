@@ -147,6 +147,9 @@ describe('attempts that share a transaction', () => {
     for (const fault of ['cut', 'swallow'] as const) {
       const { line, url } = await database.line()
       const store = open({ connectionString: url })
+      await Promise.all(
+        ['a', 'b', 'c'].map((key) => withIdempotency({ store, key }, async () => 'so that the next share')),
+      )
       const sprung = lost === 'request' ? line.next('request', 'COMMIT', fault) : line.nextReplyTo('COMMIT', fault)
       const named = keys.map((key) => `${fault} ${key}`)
       const answers = await Promise.all(named.map((key) => withIdempotency({ store, key }, note(key))))
