@@ -65,7 +65,10 @@ export class GroupCommit<Transaction> {
 
   #startSoon(): void {
     if (this.#starting || this.#underWay === MOST_GROUPS) return
-    if (this.#latest === 1 && this.#underWay === 0) return this.#start(this.#waiting.splice(0))
+    if (this.#latest === 1 && this.#underWay === 0) {
+      this.#start(this.#waiting.splice(0))
+      return
+    }
     this.#starting = true
     setImmediate(() => {
       this.#starting = false
