@@ -1,3 +1,5 @@
+import { shown } from './options.ts'
+
 /** Found on every error of the kit, whichever copy of the package made it: `instanceof` does not survive two copies. */
 const brand: unique symbol = Symbol.for('concurrency-kit.error') as never
 
@@ -120,7 +122,7 @@ export class VersionConflictError extends ConcurrencyKitError {
   readonly attempts: number
   constructor(id: unknown, expectedVersion: unknown, actualVersion: unknown, attempts: number) {
     super(
-      `row ${String(id)} changed meanwhile: expected version ${String(expectedVersion)}, found ${String(actualVersion)}, after ${attempts} attempts`,
+      `row ${String(id)} changed meanwhile: expected version ${shown(expectedVersion)}, found ${shown(actualVersion)}, after ${attempts} attempts`,
     )
     this.id = id
     this.expectedVersion = expectedVersion
@@ -130,14 +132,21 @@ export class VersionConflictError extends ConcurrencyKitError {
 }
 export const isVersionConflictError = guard<VersionConflictError>('VERSION_CONFLICT')
 
-/** There is no such row. Nothing was written. */
+/** There is no such row: it has gone since it was read, or the call found none. Nothing was written. */
 export class RowNotFoundError extends ConcurrencyKitError {
   override readonly name = 'RowNotFoundError'
   override readonly code = 'ROW_NOT_FOUND'
   readonly id: unknown
-  constructor(id: unknown) {
-    super(`no row ${String(id)}`)
+  /** The version that this call had read; undefined where it never found a row. */
+  readonly expectedVersion: unknown
+  constructor(id: unknown, expectedVersion?: unknown) {
+    super(
+      expectedVersion === undefined
+        ? `no row ${String(id)}`
+        : `row ${String(id)} has gone since it was read at version ${shown(expectedVersion)}`,
+    )
     this.id = id
+    this.expectedVersion = expectedVersion
   }
 }
 export const isRowNotFoundError = guard<RowNotFoundError>('ROW_NOT_FOUND')

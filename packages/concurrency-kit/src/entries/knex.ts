@@ -9,5 +9,6 @@ export type { KnexClient, KnexStatements, KnexTransaction, TransactionOf } from 
 export type { AnnouncementClient } from '../lock/stores/knex/announcements.ts'
 export { type KnexLockStoreOptions, knexLockStore } from '../lock/stores/knex.ts'
 export { type KnexVersionedStoreOptions, knexVersionedStore } from '../optimistic/stores/knex.ts'
-export type { VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
+export type { VersionKind } from '../optimistic/stores/row-version.ts'
+export type { ComputedVersion, CountedVersion, VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
 export type { IsolationLevel } from '../sql/isolation-level.ts'

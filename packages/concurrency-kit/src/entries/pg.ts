@@ -4,6 +4,7 @@ export type { AdvisoryLockClient, AdvisoryLockPool } from '../lock/stores/pg-adv
 export { type PgAdvisoryLockStoreOptions, pgAdvisoryLockStore } from '../lock/stores/pg-advisory.ts'
 export type { Gathering } from '../one-write.ts'
 export { type PgVersionedStoreOptions, pgVersionedStore } from '../optimistic/stores/pg.ts'
-export type { VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
+export type { VersionKind } from '../optimistic/stores/row-version.ts'
+export type { ComputedVersion, CountedVersion, VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
 export type { PgClientOf, PgPool, PgPoolClient, PgQuery, PgResult, PgStatements } from '../pg/pg-client.ts'
 export type { IsolationLevel } from '../sql/isolation-level.ts'

@@ -28,6 +28,8 @@ export class UpdateRun<Id, Value, Version> {
   readonly #options: Checked<Id, Value, Version>
   readonly #change: Change<Value, Version>
   #attempt = 0
+  /** Of the last read that found a row. */
+  #seen: Version | undefined
   /** A `change` that has answered with a promise is never run under a row lock. */
   #asynchronous = false
   /** What `change` threw: the caller's own error, whatever it looks like. */
@@ -111,7 +113,7 @@ export class UpdateRun<Id, Value, Version> {
         wrote = value !== current.value
         return wrote ? { value } : undefined
       })
-      if (stored === undefined) throw new RowNotFoundError(id)
+      if (stored === undefined) throw new RowNotFoundError(id, this.#seen)
       if (wrote) this.#updated(stored.version, true)
       return { done: true, value: stored.value }
     } catch (error) {
@@ -123,7 +125,8 @@ export class UpdateRun<Id, Value, Version> {
   async #read(lock: boolean): Promise<Versioned<Value, Version>> {
     const { store, id, signal } = this.#options
     const current = await store.read({ id, lock, signal })
-    if (current === undefined) throw new RowNotFoundError(id)
+    if (current === undefined) throw new RowNotFoundError(id, this.#seen)
+    this.#seen = current.version
     return current
   }
 

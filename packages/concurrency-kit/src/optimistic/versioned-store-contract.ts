@@ -11,8 +11,8 @@ export interface Counter {
 
 export interface OpenVersionedStore<Id, Version> {
   readonly store: VersionedStore<Id, Counter, Version>
-  /** Makes a row with this count, under an id that no other test uses. */
-  insert(count: number): Promise<Id>
+  /** Makes a row with this count; where no `id` is given, under one that no other test uses. */
+  insert(count: number, id?: Id): Promise<Id>
   delete(id: Id): Promise<void>
   close(): Promise<void>
 }
@@ -134,14 +134,54 @@ export function versionedStoreContract<Id, Version>(
       assert.equal((await read(store, id)).value.count, 402)
     })
 
-    prove('a row that is missing, or goes meanwhile, is said to be missing', async ({ store, insert, ...rows }) => {
+    prove('a row that goes meanwhile, or is missing, is said to be missing, and which it was', async (opened) => {
+      const { store, insert } = opened
       const id = await insert(0)
+      const { version } = await read(store, id)
       const gone = optimisticUpdate({ store, id }, async (value) => {
-        await rows.delete(id)
+        await opened.delete(id)
         return { ...value, count: 1 }
       })
-      await assert.rejects(gone, isRowNotFoundError)
-      await assert.rejects(optimisticUpdate({ store, id }, add(1)), isRowNotFoundError)
+      await assert.rejects(gone, (error) => isRowNotFoundError(error) && error.expectedVersion === version)
+      const missing = (error: unknown) => isRowNotFoundError(error) && error.expectedVersion === undefined
+      await assert.rejects(optimisticUpdate({ store, id }, add(1)), missing)
+    })
+
+    prove('a row that is replaced meanwhile is never taken for the old one: it is read again', async (opened) => {
+      const { store, insert } = opened
+      const id = await insert(1)
+      const old = await read(store, id)
+      const replace = async (count: number) => {
+        await opened.delete(id)
+        await insert(count, id)
+      }
+      await replace(5)
+      const late = { id, expectedVersion: old.version, value: { ...old.value, count: 9 } }
+      assert.deepEqual(await store.compareAndSet(late), { stored: false })
+      const row = await optimisticUpdate({ store, id }, async (value, { attempt }) => {
+        if (attempt === 1) await replace(50)
+        return { ...value, count: value.count + attempt }
+      })
+      assert.equal(row.count, 52)
+    })
+
+    prove('a row that comes into being after the read is left alone: the next call finds it', async (opened) => {
+      const { store, insert } = opened
+      const id = await insert(1)
+      await opened.delete(id)
+      const afterTheRead: VersionedStore<Id, Counter, Version> = {
+        name: store.name,
+        transactional: store.transactional,
+        read: async (request) => {
+          const row = await store.read(request)
+          await insert(7, id)
+          return row
+        },
+        compareAndSet: (request) => store.compareAndSet(request),
+      }
+      await assert.rejects(optimisticUpdate({ store: afterTheRead, id }, add(1)), isRowNotFoundError)
+      assert.equal((await read(store, id)).value.count, 7)
+      assert.equal((await optimisticUpdate({ store, id }, add(1))).count, 8)
     })
   })
 }

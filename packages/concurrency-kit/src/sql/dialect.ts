@@ -36,6 +36,8 @@ export interface Dialect {
   claimMet(error: unknown): 'busy' | 'in_progress' | 'retry' | undefined
   /** Deletes a batch of the rows that have expired, through the index on the expiry: never a scan of the whole table. */
   purge(table: string, expiresAt: string): string
-  /** Reads the row with this id under its lock, as a transaction's first statement may do. */
-  lockRow(table: string, id: string, version: string): string
+  /** Reads the row with this id under its lock, as a transaction's first statement may do; `column` is one of its own. */
+  lockRow(table: string, id: string, column: string, selected: string): string
+  /** Expressions, as text, of a row that differ once it was written; absent where the database has none. */
+  readonly versions: Readonly<Partial<Record<'xmin' | 'content', (table: string) => string>>>
 }

@@ -25,5 +25,7 @@ export const sqlite: Dialect = {
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
       (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1`,
   // A write that changes nothing takes the write lock before the row is read.
-  lockRow: (table, id, version) => `UPDATE ${table} SET ${version} = ${version} WHERE ${id} = ? RETURNING *`,
+  lockRow: (table, id, column, selected) =>
+    `UPDATE ${table} SET ${column} = ${column} WHERE ${id} = ? RETURNING ${selected}`,
+  versions: {},
 }

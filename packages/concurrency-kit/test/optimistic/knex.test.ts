@@ -3,17 +3,27 @@ import { knexVersionedStore } from '../../src/entries/knex.ts'
 import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
 import { sqliteFile } from '../support/sqlite.ts'
 
-versionedStoreContract({ describe, test }, 'knex on SQLite', async () => {
+async function counters(columns: string) {
   const database = sqliteFile()
   const knex = database.connect()
-  await knex.raw('CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, version INTEGER NOT NULL)')
+  await knex.raw(`CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL${columns})`)
   return {
-    store: knexVersionedStore<Counter>({ knex, table: 'counters' }),
-    insert: async (count) => {
-      const [row] = await knex.raw('INSERT INTO counters (count, version) VALUES (?, 1) RETURNING id', [count])
+    knex,
+    insert: async (count: number, id: number | null = null) => {
+      const [row] = await knex.raw('INSERT INTO counters (id, count) VALUES (?, ?) RETURNING id', [id, count])
       return row.id
     },
-    delete: (id) => knex.raw('DELETE FROM counters WHERE id = ?', [id]),
+    delete: (id: number) => knex.raw('DELETE FROM counters WHERE id = ?', [id]),
     close: () => database.close(),
   }
+}
+
+versionedStoreContract({ describe, test }, 'knex on SQLite', async () => {
+  const { knex, ...rows } = await counters(', version INTEGER NOT NULL DEFAULT (abs(random() % 4503599627370496))')
+  return { store: knexVersionedStore<Counter>({ knex, table: 'counters' }), ...rows }
+})
+
+versionedStoreContract({ describe, test }, 'knex on SQLite, by content', async () => {
+  const { knex, ...rows } = await counters('')
+  return { store: knexVersionedStore<Counter>({ knex, table: 'counters', version: 'content' }), ...rows }
 })

@@ -6,9 +6,9 @@ versionedStoreContract({ describe, test }, 'memory', async () => {
   const store = memoryVersionedStore<number, Counter>()
   return {
     store,
-    insert: async (count) => {
-      store.insert(1, { count })
-      return 1
+    insert: async (count, id = 1) => {
+      store.insert(id, { count })
+      return id
     },
     delete: async (id) => {
       store.delete(id)

@@ -5,32 +5,60 @@ import { type Counter, versionedStoreContract } from '../../src/optimistic/versi
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
+/** A table of its own for each kind of version; a version that is a column begins anywhere. */
+const TABLES = {
+  column: ', version bigint NOT NULL DEFAULT floor(random() * 4503599627370496)',
+  xmin: '',
+  content: '',
+} as const
+
 onPostgres.describe('versioned rows on Postgres', () => {
   let database: TestDatabase
-  let stores: ReturnType<typeof openStores>
-  const openStores = () => ({
-    knex: knexVersionedStore<Counter>({ knex: database.knex(), table: 'counters' }),
-    pg: pgVersionedStore<Counter>({ pool: database.pool(), table: 'counters' }),
-    'pg, pipelining': pgVersionedStore<Counter>({ pool: database.pool({ pipeline: true }), table: 'counters' }),
+  let clients: ReturnType<typeof openClients>
+  const openClients = () => ({
+    knex: database.knex(),
+    pool: database.pool(),
+    pipelining: database.pool({ pipeline: true }),
   })
   beforeAll(async () => {
     database = await testDatabase()
-    await database.sql.raw('CREATE TABLE counters (id serial PRIMARY KEY, count int NOT NULL, version bigint NOT NULL)')
-    stores = openStores()
+    for (const [kind, column] of Object.entries(TABLES))
+      await database.sql.raw(`CREATE TABLE counters_${kind} (id serial PRIMARY KEY, count int NOT NULL${column})`)
+    clients = openClients()
   })
   afterAll(() => database.close())
 
+  const rowsOf = (table: string) => ({
+    insert: async (count: number, id?: number) => {
+      const { rows } = await database.sql.raw(
+        `INSERT INTO ${table} (id, count) VALUES (coalesce(?, nextval('${table}_id_seq')), ?) RETURNING id`,
+        [id ?? null, count],
+      )
+      return rows[0].id
+    },
+    delete: (id: number) => database.sql.raw(`DELETE FROM ${table} WHERE id = ?`, [id]),
+    close: async () => {},
+  })
+
   for (const name of ['knex', 'pg', 'pg, pipelining'] as const) {
-    versionedStoreContract(onPostgres, `${name} on Postgres`, async () => ({
-      store: stores[name],
-      insert: async (count) => {
-        const { rows } = await database.sql.raw('INSERT INTO counters (count, version) VALUES (?, 1) RETURNING id', [
-          count,
-        ])
-        return rows[0].id
-      },
-      delete: (id) => database.sql.raw('DELETE FROM counters WHERE id = ?', [id]),
-      close: async () => {},
-    }))
+    const pool = () => (name === 'pg' ? clients.pool : clients.pipelining)
+    versionedStoreContract(onPostgres, `${name} on Postgres`, async () => {
+      const options = { table: 'counters_column' }
+      const store =
+        name === 'knex'
+          ? knexVersionedStore<Counter>({ knex: clients.knex, ...options })
+          : pgVersionedStore<Counter>({ pool: pool(), ...options })
+      return { store, ...rowsOf(options.table) }
+    })
+    for (const version of ['xmin', 'content'] as const) {
+      versionedStoreContract(onPostgres, `${name} on Postgres, by ${version}`, async () => {
+        const options = { table: `counters_${version}`, version }
+        const store =
+          name === 'knex'
+            ? knexVersionedStore<Counter>({ knex: clients.knex, ...options })
+            : pgVersionedStore<Counter>({ pool: pool(), ...options })
+        return { store, ...rowsOf(options.table) }
+      })
+    }
   }
 })

@@ -6,6 +6,7 @@ import { outcomesOf } from '../support/outcomes.ts'
 /** As somebody else would write it: rows in a Map, and every command takes a while. */
 async function open({ compares }: { compares: boolean }): Promise<OpenVersionedStore<number, number>> {
   const rows = new Map<number, { value: Counter; version: number }>()
+  let inserted = 0
   const onItsWay = () => setTimeout(Math.random() * 2)
   return {
     store: {
@@ -24,9 +25,10 @@ async function open({ compares }: { compares: boolean }): Promise<OpenVersionedS
         return { stored: true, ...next }
       },
     },
-    insert: async (count) => {
-      rows.set(1, { value: { count }, version: 1 })
-      return 1
+    insert: async (count, id = 1) => {
+      inserted += 1
+      rows.set(id, { value: { count }, version: 1_000 * inserted })
+      return id
     },
     delete: async (id) => void rows.delete(id),
     close: async () => {},

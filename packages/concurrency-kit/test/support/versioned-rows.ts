@@ -6,8 +6,7 @@ import type { Counter } from '../../src/optimistic/versioned-store-contract.ts'
 export function countersIn(store: IoredisVersionedStore<string, Counter>) {
   return {
     store,
-    insert: async (count: number) => {
-      const id = randomUUID()
+    insert: async (count: number, id: string = randomUUID()) => {
       await store.insert(id, { count })
       return id
     },

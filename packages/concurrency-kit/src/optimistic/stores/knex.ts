@@ -3,7 +3,7 @@ import { KnexDatabase } from '../../knex/knex-database.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
-import type { VersionedTableOptions } from './versioned-rows.ts'
+import type { ComputedVersion, CountedVersion, VersionedTableOptions } from './versioned-rows.ts'
 
 export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
   readonly knex: KnexClient
@@ -16,7 +16,10 @@ export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<
 }
 
 /**
- * The rows of a table with a version column: each write asks for the version that was read, in its `WHERE`.
+ * The rows of a table, each with a version: a write asks for the one that was read, in its `WHERE`.
+ *
+ * A row that is inserted again after a deletion must not begin at a version that it had before, such as 1; any but
+ * `version: 'column'` sees to that by itself.
  *
  * `within(transaction)` gives the same rows through the caller's transaction. On SQLite a transaction that has written
  * has the file to itself, so that nothing conflicts inside it. On Postgres `bigint` and `numeric` columns arrive as
@@ -27,8 +30,14 @@ export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<
  * const accounts = knexVersionedStore<Account>({ knex, table: 'accounts' })
  */
 export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
+  options: KnexVersionedStoreOptions<Value> & CountedVersion,
+): TransactableVersionedStore<Id, Value, number, KnexTransaction>
+export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
+  options: KnexVersionedStoreOptions<Value> & ComputedVersion,
+): TransactableVersionedStore<Id, Value, string, KnexTransaction>
+export function knexVersionedStore<Value extends object, Id>(
   options: KnexVersionedStoreOptions<Value>,
-): TransactableVersionedStore<Id, Value, number, KnexTransaction> {
+): TransactableVersionedStore<Id, Value, never, KnexTransaction> {
   const { knex, commandMs = 5_000, environment } = options
-  return sqlVersionedStore<Value, Id, KnexTransaction>(new KnexDatabase(knex, { commandMs, environment }), options)
+  return sqlVersionedStore(new KnexDatabase(knex, { commandMs, environment }), options)
 }

@@ -3,7 +3,7 @@ import { PgDatabase } from '../../pg/pg-database.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
-import type { VersionedTableOptions } from './versioned-rows.ts'
+import type { ComputedVersion, CountedVersion, VersionedTableOptions } from './versioned-rows.ts'
 
 export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
   /** The caller's pool of `pg`; with a listener for `error`, or a connection that breaks while idle ends the process. */
@@ -17,8 +17,11 @@ export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Va
 }
 
 /**
- * The rows of a table with a version column, on Postgres through a pool of `pg`: each write asks for the version that was
- * read, in its `WHERE`.
+ * The rows of a table, each with a version, on Postgres through a pool of `pg`: a write asks for the one that was read, in its
+ * `WHERE`.
+ *
+ * A row that is inserted again after a deletion must not begin at a version that it had before, such as 1; any but
+ * `version: 'column'` sees to that by itself.
  *
  * `within(client)` gives the same rows through the transaction that the caller has begun on `client`. `pg` gives `bigint` and
  * `numeric` columns as strings: `fromRow` makes numbers of them. Statements are prepared once a connection.
@@ -28,11 +31,14 @@ export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Va
  * const accounts = pgVersionedStore<Account>({ pool, table: 'accounts' })
  */
 export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
+  options: PgVersionedStoreOptions<Value> & CountedVersion,
+): TransactableVersionedStore<Id, Value, number, PgStatements>
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
+  options: PgVersionedStoreOptions<Value> & ComputedVersion,
+): TransactableVersionedStore<Id, Value, string, PgStatements>
+export function pgVersionedStore<Value extends object, Id>(
   options: PgVersionedStoreOptions<Value>,
-): TransactableVersionedStore<Id, Value, number, PgStatements> {
+): TransactableVersionedStore<Id, Value, never, PgStatements> {
   const { pool, commandMs = 5_000, environment } = options
-  return sqlVersionedStore<Value, Id, PgStatements>(
-    new PgDatabase<PgPoolClient>(pool, { commandMs, environment }),
-    options,
-  )
+  return sqlVersionedStore(new PgDatabase<PgPoolClient>(pool, { commandMs, environment }), options)
 }

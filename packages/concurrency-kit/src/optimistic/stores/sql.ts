@@ -12,45 +12,45 @@ import type {
 } from '../versioned-store.ts'
 import { VersionedRows, type VersionedTableOptions } from './versioned-rows.ts'
 
-/** The rows of a table with a version column, through any client of an SQL database. */
-export function sqlVersionedStore<Value extends object, Id, Inside>(
+/** The rows of a table, with versions, through any client of an SQL database. */
+export function sqlVersionedStore<Value extends object, Id, Version, Inside>(
   database: Database<unknown, Inside>,
   options: VersionedTableOptions<Value> & { readonly environment?: Environment },
-): TransactableVersionedStore<Id, Value, number, Inside> {
-  const rows = new VersionedRows<Value, Id>(options, database.dialect)
+): TransactableVersionedStore<Id, Value, Version, Inside> {
+  const rows = new VersionedRows<Value, Id, Version>(options, database.dialect)
   const { name } = database
   const through = (transactional: boolean, send: Send) =>
     new SqlVersionedRows({ name, transactional, environment: options.environment, rows, send })
   return Object.assign(
     through(false, (what, statement) => database.alone(what, statement)),
     {
-      updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value>) =>
+      updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) =>
         updateLocked(database, rows, id, change),
-      within: (transaction: Inside): VersionedStore<Id, Value> =>
+      within: (transaction: Inside): VersionedStore<Id, Value, Version> =>
         through(true, (what, statement) => database.inside(transaction, what, statement)),
     },
   )
 }
 
 type Send = (what: string, statement: Statement) => Promise<Row[]>
-type LockedChange<Value> = (current: Versioned<Value, number>) => { readonly value: Value } | undefined
+type LockedChange<Value, Version> = (current: Versioned<Value, Version>) => { readonly value: Value } | undefined
 
-interface Through<Value extends object, Id> {
+interface Through<Value extends object, Id, Version> {
   readonly name: string
   readonly transactional: boolean
   readonly environment: Environment | undefined
-  readonly rows: VersionedRows<Value, Id>
+  readonly rows: VersionedRows<Value, Id, Version>
   readonly send: Send
 }
 
-class SqlVersionedRows<Value extends object, Id> implements VersionedStore<Id, Value> {
+class SqlVersionedRows<Value extends object, Id, Version> implements VersionedStore<Id, Value, Version> {
   readonly name: string
   readonly transactional: boolean
   declare readonly environment?: Environment
-  readonly #rows: VersionedRows<Value, Id>
+  readonly #rows: VersionedRows<Value, Id, Version>
   readonly #send: Send
 
-  constructor({ name, transactional, environment, rows, send }: Through<Value, Id>) {
+  constructor({ name, transactional, environment, rows, send }: Through<Value, Id, Version>) {
     this.name = name
     this.transactional = transactional
     this.#rows = rows
@@ -58,12 +58,12 @@ class SqlVersionedRows<Value extends object, Id> implements VersionedStore<Id, V
     if (environment !== undefined) this.environment = environment
   }
 
-  async read({ id, lock }: ReadRequest<Id>): Promise<Versioned<Value, number> | undefined> {
+  async read({ id, lock }: ReadRequest<Id>): Promise<Versioned<Value, Version> | undefined> {
     const [row] = await this.#ask('read', this.#rows.read(id, lock && this.transactional))
     return row === undefined ? undefined : this.#rows.versioned(row)
   }
 
-  async compareAndSet(request: CompareAndSetRequest<Id, Value, number>): Promise<CompareAndSetResult<Value, number>> {
+  async compareAndSet(request: CompareAndSetRequest<Id, Value, Version>): Promise<CompareAndSetResult<Value, Version>> {
     const { id, expectedVersion, value } = request
     const [row] = await this.#ask('compareAndSet', this.#rows.update(id, expectedVersion, value))
     return row === undefined ? { stored: false } : { stored: true, ...this.#rows.versioned(row) }
@@ -86,12 +86,12 @@ function failure(what: string, error: unknown): StoreError {
 }
 
 /** The row is read under its lock, changed and written in a short transaction. */
-async function updateLocked<Value extends object, Id>(
+async function updateLocked<Value extends object, Id, Version>(
   database: Database<unknown, never>,
-  rows: VersionedRows<Value, Id>,
+  rows: VersionedRows<Value, Id, Version>,
   id: Id,
-  change: LockedChange<Value>,
-): Promise<Versioned<Value, number> | undefined> {
+  change: LockedChange<Value, Version>,
+): Promise<Versioned<Value, Version> | undefined> {
   const what = `updateLocked of ${database.name}`
   const asked = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
     answer.catch((error) => Promise.reject(failure(what, error)))
