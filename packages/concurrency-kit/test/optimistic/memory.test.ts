@@ -1,4 +1,5 @@
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { memoryVersionedStore } from '../../src/optimistic/stores/memory.ts'
 import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
 
@@ -15,4 +16,17 @@ versionedStoreContract({ describe, test }, 'memory', async () => {
     },
     close: async () => {},
   }
+})
+
+test('a change that writes to what cannot be frozen does not write to the store', async () => {
+  const store = memoryVersionedStore<number, { tags: Set<string>; at: Date; bytes: Uint8Array }>()
+  store.insert(1, { tags: new Set(), at: new Date(0), bytes: new Uint8Array(1) })
+  await optimisticUpdate({ store, id: 1 }, (row) => {
+    row.tags.add('a')
+    row.at.setTime(1)
+    row.bytes[0] = 1
+    return row
+  })
+  const untouched = { tags: new Set(), at: new Date(0), bytes: new Uint8Array(1) }
+  expect(await store.read({ id: 1, lock: false })).toEqual({ value: untouched, version: 1 })
 })

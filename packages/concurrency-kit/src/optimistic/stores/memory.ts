@@ -1,5 +1,5 @@
 import type { Environment } from '../../time/clock.ts'
-import { deepFreeze } from '../deep-freeze.ts'
+import { deepFreeze, staysWritable } from '../deep-freeze.ts'
 import type {
   CompareAndSetRequest,
   CompareAndSetResult,
@@ -24,7 +24,8 @@ export interface MemoryVersionedStore<Id, Value> extends VersionedStore<Id, Valu
 }
 
 /**
- * Versioned rows within one process: frozen copies by id, each with a version that counts from 1.
+ * Versioned rows within one process: frozen copies by id, each with a version that counts from 1. A value that holds what cannot
+ * be frozen, such as a `Map` or a `Date`, is copied again for whoever reads it.
  *
  * A row that is deleted and inserted again goes on counting, so that an old version never matches the new row.
  *
@@ -37,11 +38,16 @@ export function memoryVersionedStore<Id, Value extends object>(
   return new MemoryRows(options)
 }
 
+interface Kept<Value> extends Versioned<Value, number> {
+  /** Whether whoever reads it gets a copy. */
+  readonly writable: boolean
+}
+
 class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, Value> {
   readonly name = 'memory'
   readonly transactional = false
   declare readonly environment?: Environment
-  readonly #rows = new Map<Id, Versioned<Value, number>>()
+  readonly #rows = new Map<Id, Kept<Value>>()
   /** Where the count of a row that is inserted after a deletion begins. */
   #lastDeleted = 0
 
@@ -56,7 +62,7 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
 
   insert(id: Id, value: Value): boolean {
     if (this.#rows.has(id)) return false
-    this.#rows.set(id, { value: frozenCopy(value), version: this.#lastDeleted + 1 })
+    this.#store(id, value, this.#lastDeleted + 1)
     return true
   }
 
@@ -66,7 +72,7 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
   }
 
   async read({ id }: ReadRequest<Id>): Promise<Versioned<Value, number> | undefined> {
-    return this.#rows.get(id)
+    return this.#handedOut(id)
   }
 
   async compareAndSet(request: CompareAndSetRequest<Id, Value, number>): Promise<CompareAndSetResult<Value, number>> {
@@ -79,16 +85,21 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
     { id }: { readonly id: Id },
     change: (current: Versioned<Value, number>) => { readonly value: Value } | undefined,
   ): Promise<Versioned<Value, number> | undefined> {
-    const current = this.#rows.get(id)
+    const current = this.#handedOut(id)
     if (current === undefined) return undefined
     const next = change(current)
     return next === undefined ? current : this.#store(id, next.value, current.version + 1)
   }
 
   #store(id: Id, value: Value, version: number): Versioned<Value, number> {
-    const row = { value: frozenCopy(value), version }
-    this.#rows.set(id, row)
-    return row
+    const copy = frozenCopy(value)
+    this.#rows.set(id, { value: copy, version, writable: staysWritable(copy) })
+    return this.#handedOut(id) as Versioned<Value, number>
+  }
+
+  #handedOut(id: Id): Versioned<Value, number> | undefined {
+    const row = this.#rows.get(id)
+    return row && { value: row.writable ? frozenCopy(row.value) : row.value, version: row.version }
   }
 }
 
