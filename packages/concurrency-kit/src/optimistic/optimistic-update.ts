@@ -1,6 +1,6 @@
 import type { Signal } from '../abort.ts'
 import { traced, traces } from '../events.ts'
-import { functionOption, objectWith, shown, signalOption, wholeNumber } from '../options.ts'
+import { functionOption, objectWith, oneOf, shown, signalOption, wholeNumber } from '../options.ts'
 import type { Backoff } from '../time/backoff.ts'
 import { type Change, UpdateRun } from './update-run.ts'
 import type { VersionedStore } from './versioned-store.ts'
@@ -17,6 +17,13 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
    * `baseMs` to `capMs`. @defaultValue 2 and 50
    */
   readonly backoff?: Partial<Backoff>
+  /**
+   * Runs `change` twice on the first attempt, and refuses one that makes something else, or writes to its value.
+   *
+   * It does not see what changes later than that, nor what `change` does elsewhere. @defaultValue true where `NODE_ENV` is
+   * `development`
+   */
+  readonly checkPurity?: boolean
   /** Ends backing off: the call rejects with its `reason`. Never a write in flight. */
   readonly signal?: Signal | undefined
 }
@@ -24,7 +31,9 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
 /**
  * Reads a row, changes it, and writes it only if nobody else has meanwhile; on a conflict reads again.
  *
- * No update is lost: a write happens only on the version that was read. `change` gets a frozen value and must be pure.
+ * No update is lost: a write happens only on the version that was read. `change` gets a frozen value and must be pure: it
+ * returns a new one, and its error is a `TypeError` where it writes to the old one, but in sloppy mode JavaScript tells nobody.
+ * What a `Map`, `Set`, `Date` or typed array holds cannot be frozen. `options.checkPurity` sees both while you develop.
  * Inside a transaction (`store.within(transaction)`) nothing pauses: after a conflict the row is read again under its
  * lock, and failures that the whole transaction must answer go up to whoever owns it.
  *
@@ -32,10 +41,14 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
  * @param options.lockAfter - Failed attempts after which a synchronous `change` runs under the row's lock, where the
  *   store can; from `maxAttempts` on never. @defaultValue 3
  * @param options.backoff - Bounds of the pause between attempts, in ms. @defaultValue `{ baseMs: 2, capMs: 50 }`
+ * @param options.checkPurity - Runs `change` twice on the first attempt and compares. @defaultValue true where `NODE_ENV` is
+ *   `development`
  * @param options.signal - Ends backing off; rejects with its reason. Never a write in flight.
  * @returns the value as stored; the one that was read, where `change` returned it unchanged.
- * @throws TypeError, RangeError for bad options, or a `change` that returned no object; nothing was written.
- * @throws RowNotFoundError there is no such row, or it has gone meanwhile; nothing was written.
+ * @throws TypeError, RangeError for bad options, or a `change` that returned something else than a value of its kind, or is seen
+ *   to be impure; nothing was written.
+ * @throws RowNotFoundError there is no such row, or it has gone meanwhile, and then `expectedVersion` is what it had; nothing was
+ *   written. A row that was replaced meanwhile is read again.
  * @throws VersionConflictError every attempt met a newer version; nothing was written.
  * @throws StoreError the store failed; whether the last write happened is unknown unless it is `transient`.
  * @throws whatever `change` throws, as it is; nothing was written.
@@ -50,12 +63,17 @@ export async function optimisticUpdate<Id, Value, Version>(
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`options must be an object, but is ${shown(options)}`)
   const { store, id, maxAttempts = 10, lockAfter = 3, backoff = {}, signal } = options
+  const { checkPurity = process.env['NODE_ENV'] === 'development' } = options
   objectWith('store', store, ['read', 'compareAndSet'])
   wholeNumber('maxAttempts', maxAttempts, 1, 1_000)
   wholeNumber('lockAfter', lockAfter, 1, 1_000)
+  oneOf('checkPurity', checkPurity, [true, false])
   signalOption(signal)
   functionOption('change', change)
-  const run = new UpdateRun({ store, id, maxAttempts, lockAfter, backoff: checkBackoff(backoff), signal }, change)
+  const run = new UpdateRun(
+    { store, id, maxAttempts, lockAfter, backoff: checkBackoff(backoff), checkPurity, signal },
+    change,
+  )
   return traced(
     traces.optimistic,
     () => ({ store: store.name, id }),

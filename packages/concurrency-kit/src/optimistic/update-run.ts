@@ -6,6 +6,7 @@ import { type Backoff, backOff } from '../time/backoff.ts'
 import { systemEnvironment } from '../time/clock.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { OptimisticUpdateOptions } from './optimistic-update.ts'
+import { PurityCheck } from './purity.ts'
 import type { Versioned } from './versioned-store.ts'
 
 export interface ChangeContext<Version> {
@@ -131,9 +132,12 @@ export class UpdateRun<Id, Value, Version> {
   }
 
   async #changed(current: Versioned<Value, Version>): Promise<Value> {
+    const purity = this.#options.checkPurity && this.#attempt === 1 ? new PurityCheck(current.value) : undefined
     const value = this.#call(current)
     try {
-      return isPromiseLike(value) ? checked(await value) : value
+      const next = isPromiseLike(value) ? checked(await value, current.value) : value
+      await purity?.refuse(next, (again) => this.#change(again, { attempt: 1, version: current.version }))
+      return next
     } catch (error) {
       this.#thrown = { error }
       throw error
@@ -144,7 +148,7 @@ export class UpdateRun<Id, Value, Version> {
     try {
       const next = this.#change(deepFreeze(value), { attempt: this.#attempt, version })
       this.#asynchronous ||= isPromiseLike(next)
-      return isPromiseLike(next) ? next : checked(next)
+      return isPromiseLike(next) ? next : checked(next, value)
     } catch (error) {
       this.#thrown = { error }
       throw error
@@ -173,7 +177,18 @@ export class UpdateRun<Id, Value, Version> {
   }
 }
 
-function checked<Value>(next: Value): Value {
-  if (typeof next === 'object' && next !== null) return next
-  throw new TypeError(`change must return the new value, an object, but returned ${shown(next)}`)
+/** @throws TypeError unless `next` is an object, and an array or of a built-in kind only where `value` is too. */
+function checked<Value>(next: Value, value: Value): Value {
+  const kind = kindOf(next)
+  const wanted = Array.isArray(value) ? 'an array' : 'an object'
+  if (typeof next === 'object' && next !== null) {
+    if (kind === kindOf(value) || (kind === 'Object' && wanted === 'an object')) return next
+  }
+  const plain = typeof next !== 'object' || ['Null', 'Array', 'Object'].includes(kind)
+  throw new TypeError(`change must return the new value, ${wanted}, but returned ${plain ? shown(next) : `a ${kind}`}`)
+}
+
+/** Such as `Array`, `Map`, or `Object`, which class instances are too. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }

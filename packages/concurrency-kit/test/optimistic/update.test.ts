@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isStoreError, isVersionConflictError, StoreError } from '../../src/errors.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { memoryVersionedStore } from '../../src/optimistic/stores/memory.ts'
+import { deferred } from '../support/rival.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
 
 interface Account {
@@ -60,6 +61,11 @@ describe('change', () => {
     [5, '5'],
     ['text', '"text"'],
     [() => 1, 'a function'],
+    [[{ balance: 1 }], 'an array'],
+    [new Map(), 'a Map'],
+    [new Error('no'), 'a Error'],
+    [new Date(0), 'a Date'],
+    [(function* () {})(), 'a Generator'],
   ])('that returns %s is refused by name', async (returned, shown) => {
     const { store } = setUp()
     for (const change of [() => returned, async () => returned] as unknown as ((account: Account) => Account)[]) {
@@ -67,6 +73,46 @@ describe('change', () => {
         `change must return the new value, an object, but returned ${shown}`,
       )
     }
+  })
+
+  test('of a list must return a list, and of an instance may return a plain object', async () => {
+    const lists = memoryVersionedStore<number, readonly number[]>({ rows: [[1, [1]]] })
+    expect(await optimisticUpdate({ store: lists, id: 1 }, (list) => [...list, 2])).toEqual([1, 2])
+    const change = () => ({ 0: 1 }) as unknown as readonly number[]
+    await expect(optimisticUpdate({ store: lists, id: 1 }, change)).rejects.toThrow('an array, but returned an object')
+    class Own {
+      readonly balance = 1
+    }
+    const { store } = setUp()
+    store.read = async () => ({ value: new Own(), version: 1 })
+    expect(await optimisticUpdate({ store, id: 1 }, credit)).toEqual({ balance: 2 })
+  })
+
+  test('that writes to its frozen value fails with the name of what it wrote', async () => {
+    const { store, balance } = setUp()
+    const change = (account: Account) => {
+      ;(account as { balance: number }).balance += 1
+      return account
+    }
+    await expect(optimisticUpdate({ store, id: 1 }, change)).rejects.toThrow(
+      /Cannot assign to read only property 'balance'/,
+    )
+    expect(await balance()).toBe(100)
+  })
+
+  test('that is slow is overtaken, and goes on with what it finds then; nothing else waits for it', async () => {
+    const { time, store, balance } = setUp()
+    const slow = deferred()
+    const call = optimisticUpdate({ store, id: 1 }, async (account, { attempt }) => {
+      if (attempt === 1) await slow.promise
+      return credit(account)
+    })
+    await settle()
+    await optimisticUpdate({ store, id: 1 }, credit)
+    expect(await balance()).toBe(101)
+    slow.resolve()
+    await time.advance(1_000)
+    expect(await call).toMatchObject({ balance: 102 })
   })
 
   test('that returns what it got, sync or async, writes nothing', async () => {
