@@ -10,7 +10,10 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
   readonly id: NoInfer<Id>
   /** How often to read and try to write, integer from 1 to 1_000. @defaultValue 10 */
   readonly maxAttempts?: number
-  /** After so many failed attempts the row is changed under its lock, if the store can, integer >= 1. @defaultValue 3 */
+  /**
+   * After so many failed attempts, integer from 1 to 1_000, a synchronous `change` runs under the row's lock, if the store can;
+   * at once where others of this process do so already: they stand in line. From `maxAttempts` on never. @defaultValue 3
+   */
   readonly lockAfter?: number
   /**
    * Bounds of the full-jitter pause after a failed attempt, in ms, integers from 0 to 60_000: the ceiling doubles from
@@ -24,7 +27,7 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
    * `development`
    */
   readonly checkPurity?: boolean
-  /** Ends backing off: the call rejects with its `reason`. Never a write in flight. */
+  /** Ends backing off and standing in line: the call rejects with its `reason`. Never a write in flight. */
   readonly signal?: Signal | undefined
 }
 
@@ -39,11 +42,11 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
  *
  * @param options.maxAttempts - How often to read and try to write, integer from 1 to 1_000. @defaultValue 10
  * @param options.lockAfter - Failed attempts after which a synchronous `change` runs under the row's lock, where the
- *   store can; from `maxAttempts` on never. @defaultValue 3
+ *   store can, in line with others of this process; from `maxAttempts` on never. @defaultValue 3
  * @param options.backoff - Bounds of the pause between attempts, in ms. @defaultValue `{ baseMs: 2, capMs: 50 }`
  * @param options.checkPurity - Runs `change` twice on the first attempt and compares. @defaultValue true where `NODE_ENV` is
  *   `development`
- * @param options.signal - Ends backing off; rejects with its reason. Never a write in flight.
+ * @param options.signal - Ends backing off and standing in line; rejects with its reason. Never a write in flight.
  * @returns the value as stored; the one that was read, where `change` returned it unchanged.
  * @throws TypeError, RangeError for bad options, or a `change` that returned something else than a value of its kind, or is seen
  *   to be impure; nothing was written.

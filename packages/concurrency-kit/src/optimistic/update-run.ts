@@ -7,6 +7,7 @@ import { systemEnvironment } from '../time/clock.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { OptimisticUpdateOptions } from './optimistic-update.ts'
 import { PurityCheck } from './purity.ts'
+import { hasLine, inLine } from './row-lines.ts'
 import type { Versioned } from './versioned-store.ts'
 
 export interface ChangeContext<Version> {
@@ -20,9 +21,12 @@ export type Change<Value, Version> = (value: Value, context: ChangeContext<Versi
 
 type Checked<Id, Value, Version> = Required<OptimisticUpdateOptions<Id, Value, Version>> & { readonly backoff: Backoff }
 
-type Tried<Value, Version> =
-  | { readonly done: true; readonly value: Value }
-  | { readonly done: false; readonly expectedVersion: Version }
+interface Stored<Value> {
+  readonly done: true
+  readonly value: Value
+}
+
+type Tried<Value, Version> = Stored<Value> | { readonly done: false; readonly expectedVersion: Version }
 
 /** One call of `optimisticUpdate`: attempts until the row is stored, or there have been enough. */
 export class UpdateRun<Id, Value, Version> {
@@ -55,20 +59,45 @@ export class UpdateRun<Id, Value, Version> {
   }
 
   async #alone(): Promise<Value> {
-    const { store, maxAttempts, lockAfter, backoff, signal } = this.#options
+    const { store, id, signal } = this.#options
     for (;;) {
+      const tried = this.#locks()
+        ? await inLine(store, id, signal, () => this.#attempts(() => this.#locked()))
+        : await this.#attempts(
+            () => this.#once(false),
+            () => this.#locks(),
+          )
+      if (tried !== undefined) return tried.value
+    }
+  }
+
+  /** Whether it is time to change the row under its lock: enough has failed, or others of this process are at it. */
+  #locks(): boolean {
+    const { store, id, maxAttempts, lockAfter } = this.#options
+    if (this.#asynchronous || store.updateLocked === undefined || lockAfter >= maxAttempts) return false
+    return this.#attempt >= lockAfter || hasLine(store, id)
+  }
+
+  /** Attempts until one has stored the row; undefined where it is to be tried in the other way. */
+  async #attempts(
+    attempt: () => Promise<Tried<Value, Version> | undefined>,
+    over: () => boolean = () => false,
+  ): Promise<Stored<Value> | undefined> {
+    const { store, maxAttempts, backoff, signal } = this.#options
+    do {
       signal?.throwIfAborted()
       this.#attempt += 1
       try {
-        const locking = this.#attempt > lockAfter && !this.#asynchronous && store.updateLocked !== undefined
-        const tried = await (locking ? this.#locked() : this.#once(false))
-        if (tried.done) return tried.value
+        const tried = await attempt()
+        if (tried === undefined || tried.done) return tried
         if (this.#attempt === maxAttempts) await this.#giveUp(tried.expectedVersion)
       } catch (error) {
         this.#unlessItPasses(error)
       }
+      if (over()) return undefined
       await backOff(backoff, this.#attempt, store.environment ?? systemEnvironment, signal)
-    }
+    } while (!over())
+    return undefined
   }
 
   async #insideTransaction(): Promise<Value> {
@@ -99,8 +128,8 @@ export class UpdateRun<Id, Value, Version> {
     return { done: false, expectedVersion }
   }
 
-  /** A synchronous `change` under the row's lock; one that is not is tried without it, in the same attempt. */
-  async #locked(): Promise<Tried<Value, Version>> {
+  /** A synchronous `change` under the row's lock; undefined for one that is not: it is tried without, as the same attempt. */
+  async #locked(): Promise<Stored<Value> | undefined> {
     const { store, id, signal } = this.#options
     let wrote = false
     try {
@@ -118,8 +147,9 @@ export class UpdateRun<Id, Value, Version> {
       if (wrote) this.#updated(stored.version, true)
       return { done: true, value: stored.value }
     } catch (error) {
-      if (this.#asynchronous) return this.#once(false)
-      throw error
+      if (!this.#asynchronous) throw error
+      this.#attempt -= 1
+      return undefined
     }
   }
 
