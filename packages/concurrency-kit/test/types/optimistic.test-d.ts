@@ -50,3 +50,13 @@ optimisticUpdate({ store: accounts, id: 1 }, (account) => {
 })
 // @ts-expect-error nothing is no value
 optimisticUpdate({ store: accounts, id: 1 }, () => {})
+
+const plain = knexVersionedStore<Account>({ knex, table: 'accounts', version: 'xmin' })
+export const byContent = optimisticUpdate(
+  { store: knexVersionedStore<Account>({ knex, table: 'accounts', version: 'content' }), id: 1 },
+  (account, { version }) => ({ ...account, balance: version.length }),
+)
+// @ts-expect-error a version that the database computes is text, not to be counted with
+optimisticUpdate({ store: plain, id: 1 }, (account, { version }) => ({ ...account, balance: version * 2 }))
+// @ts-expect-error there is no such kind
+knexVersionedStore<Account>({ knex, table: 'accounts', version: 'updated_at' })

@@ -10,7 +10,7 @@ import { sqliteContentVersion } from './sqlite-content-version.ts'
 export type VersionKind = 'column' | 'xmin' | 'content'
 
 /** What an UPDATE asks of the row in its WHERE. */
-export interface Condition {
+interface Condition {
   readonly sql: string
   readonly bindings: readonly unknown[]
 }

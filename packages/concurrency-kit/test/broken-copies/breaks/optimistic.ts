@@ -2,6 +2,7 @@ import type { Break } from '../break.ts'
 
 const update = 'test/optimistic/update.test.ts'
 const versioned = 'test/optimistic/sqlite.test.ts'
+const kinds = 'test/optimistic/version-kinds.test.ts'
 const lock = 'test/lock/sqlite.test.ts'
 const lockStore = 'src/lock/stores/knex/sqlite-leases.ts'
 
@@ -11,9 +12,33 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'S8',
     what: 'the version is checked when read, not when written',
     file: 'src/optimistic/stores/versioned-rows.ts',
-    find: 'WHERE ${this.#id} = ? AND ${this.#version} = ? RETURNING *`',
-    replace: 'WHERE ${this.#id} = ? AND (${this.#version} = ? OR true) RETURNING *`',
+    find: 'AND ${isExpected} RETURNING',
+    replace: 'AND (${isExpected} OR true) RETURNING',
     tests: versioned,
+  },
+  {
+    pitfall: 'S8',
+    what: 'two texts that a column takes for equal are equal',
+    file: 'src/optimistic/stores/sqlite-content-version.ts',
+    find: ' COLLATE BINARY IS ?',
+    replace: ' IS ?',
+    tests: kinds,
+  },
+  {
+    pitfall: 'S8',
+    what: 'xmin alone tells the writes of one transaction apart',
+    file: 'src/sql/postgres.ts',
+    find: '(${table}.xmin::text || ${table}.ctid::text)',
+    replace: '(${table}.xmin::text)',
+    tests: 'test/optimistic/isolation.engines.test.ts',
+  },
+  {
+    pitfall: 'S4',
+    what: 'a time is a version like any other',
+    file: 'src/optimistic/stores/row-version.ts',
+    find: 'if (types.isDate(stored) || ',
+    replace: 'if (false && ',
+    tests: kinds,
   },
   {
     pitfall: 'S8',
@@ -43,9 +68,17 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'C5',
     what: 'a contended row is never locked',
     file: 'src/optimistic/update-run.ts',
-    find: 'const locking = this.#attempt > lockAfter &&',
-    replace: 'const locking = false &&',
+    find: 'if (this.#asynchronous || store.updateLocked',
+    replace: 'if (true || store.updateLocked',
     tests: update,
+  },
+  {
+    pitfall: 'C5',
+    what: 'newcomers do not stand in line for a locked row',
+    file: 'src/optimistic/update-run.ts',
+    find: '|| hasLine(store, id)',
+    replace: '',
+    tests: 'test/optimistic/row-lines.test.ts',
   },
   {
     pitfall: 'C5',
@@ -82,9 +115,9 @@ export const optimisticBreaks: readonly Break[] = [
   {
     pitfall: 'S3',
     what: 'a version is rounded',
-    file: 'src/optimistic/stores/versioned-rows.ts',
-    find: 'if (!Number.isSafeInteger(version)) {',
-    replace: 'if (false) {',
+    file: 'src/optimistic/stores/row-version.ts',
+    find: 'if (Number.isSafeInteger(version)) return',
+    replace: 'return',
     tests: versioned,
   },
   {

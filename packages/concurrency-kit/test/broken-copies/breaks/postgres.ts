@@ -108,17 +108,17 @@ export const postgresBreaks: readonly Break[] = [
   {
     pitfall: 'S3',
     what: 'a version is what the driver gives',
-    file: 'src/optimistic/stores/versioned-rows.ts',
-    find: 'const version = Number(stored)',
-    replace: 'const version = stored as number',
+    file: 'src/optimistic/stores/row-version.ts',
+    find: "&& stored !== '' ? Number(stored) :",
+    replace: "&& stored !== '' ? (stored as number) :",
     tests: rows,
   },
   {
     pitfall: 'S8',
     what: 'the version is checked when read, not when written',
     file: 'src/optimistic/stores/versioned-rows.ts',
-    find: 'WHERE ${this.#id} = ? AND ${this.#version} = ? RETURNING *`',
-    replace: 'WHERE ${this.#id} = ? AND (${this.#version} = ? OR true) RETURNING *`',
+    find: 'AND ${isExpected} RETURNING',
+    replace: 'AND (${isExpected} OR true) RETURNING',
     tests: rows,
   },
   {
