@@ -85,9 +85,15 @@ export class RenewedLease {
       if (this.#over) return
       if (!extended) return this.#lose('the store has given it away, or forgotten it')
       this.#deadline = later(sentAt, trustedMs(leaseMs))
-      this.#wakeIn(leaseMs / 3 - (clock.monotonicMs() - sentAt.monotonicMs))
+      this.#goOn(leaseMs / 3 - (clock.monotonicMs() - sentAt.monotonicMs))
     } catch (error) {
-      if (!this.#over) this.#wakeIn(Math.max(1, Math.min(leaseMs / 10, 250)), error)
+      if (!this.#over) this.#goOn(Math.max(1, Math.min(leaseMs / 10, 250)), error)
     }
+  }
+
+  /** An answer may come at the deadline or after it: a timer that is set then is late. */
+  #goOn(delayMs: number, error?: unknown): void {
+    if (this.msLeft() < 1) this.#lose('it could not be renewed in time', error)
+    else this.#wakeIn(delayMs, error)
   }
 }

@@ -99,6 +99,44 @@ describe('a lost lease', () => {
     expect(isLeaseLostError(lease.signal.reason)).toBe(true)
   })
 
+  test('L5: a renewal that fails after the deadline ends the lease at once, not after one more timer', async () => {
+    class TimersOfNode extends VirtualTime {
+      override setTimer(callback: () => void, delayMs: number) {
+        return super.setTimer(callback, Math.max(1, delayMs))
+      }
+    }
+    const time = new TimersOfNode()
+    const store = new FaultyLockStore({ environment: time })
+    const startedAtMs = time.monotonicMs()
+    const lease = await acquireLock({ store, key, ttlMs: 150 })
+    let lostAtMs: number | undefined
+    lease.signal.addEventListener('abort', () => {
+      lostAtMs = time.monotonicMs() - startedAtMs
+    })
+    // Trusted for 146.5 ms, told by a timer of whole ms; the renewal that is under way fails between the two.
+    const failsAtMs = startedAtMs + 146.7
+    store.extend = () =>
+      new Promise((_, reject) => time.setTimer(() => reject(new Error('reset')), failsAtMs - time.monotonicMs()))
+    await time.advance(150)
+    expect(lostAtMs).toBeCloseTo(146.7, 3)
+  })
+
+  test('L5: an extension whose answer comes after a stall longer than itself ends the lease at once', async () => {
+    const { time, store } = setUp()
+    const arrived = deferred()
+    store.extend = async (request) => {
+      const extended = await store.behind.extend(request)
+      await arrived.promise
+      return extended
+    }
+    const { signal } = await acquireLock({ store, key, ttlMs: 3_000 })
+    await time.advance(1_000)
+    time.stall(5_000)
+    arrived.resolve()
+    await settle()
+    expect(signal.aborted).toBe(true)
+  })
+
   test('L10: neither a failed renewal nor a lost lease is an unhandled rejection', async () => {
     const unhandled: unknown[] = []
     const note = (error: unknown) => unhandled.push(error)

@@ -74,7 +74,7 @@ export const lockBreaks: readonly Break[] = [
     pitfall: 'L10',
     what: 'a failed renewal rejects a promise that nobody has',
     file: 'src/time/renewed-lease.ts',
-    find: 'if (!this.#over) this.#wakeIn(Math.max(1, Math.min(leaseMs / 10, 250)), error)',
+    find: 'if (!this.#over) this.#goOn(Math.max(1, Math.min(leaseMs / 10, 250)), error)',
     replace: 'throw error',
     tests: losing,
   },
