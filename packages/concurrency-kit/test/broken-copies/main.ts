@@ -4,8 +4,7 @@
  *     pnpm -F concurrency-kit broken-copies [pitfall …]
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { Break } from './break.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
@@ -16,8 +15,8 @@ import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
 import { postgresBreaks } from './breaks/postgres.ts'
 import { redlockBreaks } from './breaks/redlock.ts'
+import { copyOfPackages, putInto, workspace } from './copy.ts'
 
-const workspace = path.resolve(import.meta.dirname, '../../../..')
 const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
 const wanted = process.argv.slice(2)
 const breaks = [
@@ -30,23 +29,6 @@ const breaks = [
   ...redlockBreaks,
   ...demoServerBreaks,
 ]
-
-/** Sources and tests of both packages; what is installed is linked to, so the server in the copy runs on the intact kit. */
-function copyOf(): string {
-  const copy = mkdtempSync(path.join(tmpdir(), 'concurrency-kit-broken-'))
-  for (const name of ['concurrency-kit', 'demo-server']) {
-    const from = path.join(workspace, 'packages', name)
-    const to = path.join(copy, 'packages', name)
-    mkdirSync(to, { recursive: true })
-    for (const part of ['src', 'test', 'package.json'])
-      cpSync(path.join(from, part), path.join(to, part), { recursive: true })
-    symlinkSync(path.join(from, 'node_modules'), path.join(to, 'node_modules'))
-  }
-  cpSync(path.join(workspace, 'k6'), path.join(copy, 'k6'), { recursive: true })
-  cpSync(path.join(workspace, 'vitest.config.ts'), path.join(copy, 'vitest.config.ts'))
-  symlinkSync(path.join(workspace, 'node_modules'), path.join(copy, 'node_modules'))
-  return copy
-}
 
 function run(
   copy: string,
@@ -61,19 +43,13 @@ function run(
   return { ran: numPassedTests + numFailedTests, failed: numFailedTests }
 }
 
-const copy = copyOf()
+const copy = copyOfPackages()
 let unseen = 0
 try {
   for (const broken of breaks.filter(({ pitfall }) => wanted.length === 0 || wanted.includes(pitfall))) {
-    const file = path.join(copy, 'packages', broken.package ?? 'concurrency-kit', broken.file)
-    const intact = readFileSync(file, 'utf8')
-    if (!intact.includes(broken.find)) throw new Error(`${broken.file} has no such text to break: ${broken.find}`)
-    writeFileSync(
-      file,
-      intact.replaceAll(broken.find, () => broken.replace),
-    )
+    const mend = putInto(copy, broken)
     const { ran, failed } = run(copy, broken)
-    writeFileSync(file, intact)
+    mend()
     if (failed === 0) unseen += 1
     const verdict = failed > 0 ? 'red' : 'NOT SEEN'
     process.stdout.write(`${broken.pitfall.padEnd(5)} ${verdict.padEnd(9)} ${failed} of ${ran} tests  ${broken.what}\n`)

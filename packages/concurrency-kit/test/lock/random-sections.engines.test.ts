@@ -9,7 +9,8 @@ import type { LockStore } from '../../src/lock/lock-store.ts'
 import { onPostgres, onRedis, postgresDatabase, sharedRedis } from '../support/engines.ts'
 import { FaultyLine } from '../support/faulty-line.ts'
 import { knexOn } from '../support/postgres-knex.ts'
-import { runRandomSections, seeded } from '../support/random-sections.ts'
+import { runRandomSections } from '../support/random-sections.ts'
+import { seeded } from '../support/seeded.ts'
 
 const SEEDS = [11, 12, 13]
 

@@ -9,8 +9,9 @@ import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
 import { onDocker } from '../support/engines.ts'
 import type { LineFault } from '../support/faulty-line.ts'
 import { type Connected, type Quorum, startQuorum } from '../support/quorum.ts'
-import { runRandomSections, seeded } from '../support/random-sections.ts'
+import { runRandomSections } from '../support/random-sections.ts'
 import { redlock5, scriptsOf, VERSIONS } from '../support/redlock.ts'
+import { seeded } from '../support/seeded.ts'
 
 const TTL_MS = 600
 
