@@ -3,6 +3,7 @@ import { onRedisAndPostgres, type PostgresDatabase, postgresDatabase, sharedRedi
 import { arenas, type Servers, wrongArenas } from './arenas.ts'
 import { matrix, type Tally } from './matrix.ts'
 import { VARIANTS } from './plan.ts'
+import { isCommit } from './points.ts'
 import { observePostgres, observeRedis } from './servers.ts'
 
 /** A fixed part of the command `crash-matrix`, with how many runs of each. */
@@ -17,6 +18,8 @@ const PART = [
   ['knex, leased', 'probe', 18],
   ['memory', 'probe', 22],
 ] as const
+
+const leased: readonly string[] = ['ioredis', 'knex, leased', 'memory']
 
 const violationsOf = (tallies: readonly Tally[]) => tallies.flatMap(({ violations }) => violations)
 
@@ -41,8 +44,9 @@ onRedisAndPostgres.describe('whatever happens to a charge, at whichever point of
       const others = Math.ceil((count - kills) / 4)
       const variants = VARIANTS.slice(3, 5)
       const part = { kills, cuts: count - kills - others, others, variants }
-      const { tallies } = await matrix(arena as (typeof arenas)[number], servers, part)
+      const { tallies, statements } = await matrix(arena as (typeof arenas)[number], servers, part)
       expect(violationsOf(tallies)).toEqual([])
+      expect(statements.some((text) => (leased.includes(store) ? text === 'the effect' : isCommit(text)))).toBe(true)
       for (const tally of tallies) runs += tally.runs
     },
   )
@@ -59,7 +63,7 @@ onRedisAndPostgres.describe('whatever happens to a charge, at whichever point of
       ['without owners', VARIANTS.slice(0, 1), 6, '2 different answers'],
     ])('%s', async (store, variants, others, violation) => {
       const arena = wrongArenas.find((each) => each.store === store)
-      const part = { kills: 12, cuts: 24, others, variants }
+      const part = { kills: 4, cuts: 24, others, variants }
       const { tallies } = await matrix(arena as (typeof arenas)[number], servers, part)
       expect(violationsOf(tallies).filter((each) => each.includes(violation))).not.toEqual([])
     })

@@ -5,7 +5,8 @@ import type { Crossing, Points, Trap } from './points.ts'
 /** What happens in one run, once, and when it did. */
 export class Fault {
   atMs: number | undefined
-  hit = false
+  /** Whether something could happen there; false as long as the point has not come. */
+  hit: Promise<boolean> | false = false
   commitUnanswered = false
   readonly happened: Promise<void>
   release = () => {}
@@ -37,7 +38,8 @@ export class Fault {
       act: async (crossing) => {
         this.atMs = performance.now()
         this.commitUnanswered = this.#points.commitUnanswered
-        this.hit = await this.#act(crossing, moment)
+        this.hit = this.#act(crossing, moment)
+        await this.hit
         this.#tell()
         if (this.#kind === 'zombie') await this.#thawed
       },

@@ -51,9 +51,10 @@ function exactlyOnce({ seen, seenAtFault, firstOutcome }: Evidence): string[] {
 }
 
 /** Of leased stores: `rerun` is at least once, `refuse` at most once, and with a probe it is once. */
-function asSaid({ seen, seenAtFault, plan }: Evidence, mode: Mode, answered: boolean): string[] {
+function asSaid({ seen, seenAtFault, firstOutcome, plan }: Evidence, mode: Mode, answered: boolean): string[] {
   const { charged } = seen
-  const completed = plan?.last === true && (plan.moment === 'done' || plan.moment === 'after')
+  const stored = plan?.last === true && (plan.moment === 'done' || plan.moment === 'after')
+  const completed = stored || firstOutcome?.status === 'answer'
   const most = mode === 'rerun' && seenAtFault.charged > 0 && !completed ? 2 : 1
   const least = mode === 'refuse' && !answered ? 0 : 1
   return charged >= least && charged <= most ? [] : [`charged ${charged} times under ${mode}`]

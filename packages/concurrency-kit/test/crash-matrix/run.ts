@@ -73,7 +73,7 @@ export async function run(of: ArenaOf, arena: Arena, lane: Lane, variant: Varian
   await Promise.all(answers)
   await charge(rival, STUCK_MS)
   const outcomes = await Promise.all(answers)
-  const hit = arena.unseen ? outcomes[0]?.status === 'died' : fault.hit
+  const hit = arena.unseen ? outcomes[0]?.status === 'died' : await fault.hit
   const violations = judge({
     order,
     outcomes,
