@@ -84,6 +84,8 @@ export async function run(of: ArenaOf, arena: Arena, lane: Lane, variant: Varian
     plan,
   })
   const heard = arena.unseen && outcomes[0]?.status !== 'died' ? await victim.heard() : points.heard
+  // A point that did not come must not come in the next run.
+  points.arm()
   wire?.cutAll()
   // Whatever else happened to it, its process must live on; one that is killed may have answered first.
   if (plan?.kind !== 'SIGKILL') await victim.close().catch((error) => violations.push(String(error)))
