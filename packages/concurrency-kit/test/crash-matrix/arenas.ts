@@ -151,7 +151,7 @@ const inMemory = (name: string, mode: Mode, open: () => LeasedIdempotencyStore) 
 const MODES: readonly Mode[] = ['rerun', 'refuse', 'probe']
 
 export const arenas: readonly ArenaOf[] = [
-  ...(['pg', 'pg, pipelining', 'knex'] as const).flatMap((store) =>
+  ...(['pg', 'pg, pipelining', 'pg, groupCommit', 'knex'] as const).flatMap((store) =>
     ISOLATION_LEVELS.map((level) => onPostgres(store, level)),
   ),
   onSqlite,

@@ -4,6 +4,9 @@ import type { Heard, Moment } from './points.ts'
 /** What every charge adds to the balance of an account that nothing else touches. */
 export const AMOUNT = 7
 
+/** How many accounts there are, and as many for companions. */
+export const ACCOUNTS = 30_000
+
 /** Of leased stores: how long a silent owner counts as alive. */
 export const LEASE_MS = 500
 
@@ -15,6 +18,11 @@ export interface Order {
   readonly account: number
   /** `plain`: the guard alone around a write. `guarded`: `findReplay` first, and an optimistic update within. */
   readonly flow: 'plain' | 'guarded'
+}
+
+/** Another charge, whose account is one of the upper half. */
+export function companionOf({ key, account, flow }: Order): Order {
+  return { key: `${key}:companion`, account: account + ACCOUNTS, flow }
 }
 
 export interface Answer {

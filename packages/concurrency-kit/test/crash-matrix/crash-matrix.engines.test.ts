@@ -10,6 +10,7 @@ import { observePostgres, observeRedis } from './servers.ts'
 const PART = [
   ['pg', 'read committed', 22],
   ['pg, pipelining', 'serializable', 22],
+  ['pg, groupCommit', 'repeatable read', 16],
   ['knex', 'repeatable read', 22],
   ['knex on SQLite', 'one writer', 22],
   ['ioredis', 'rerun', 18],

@@ -31,9 +31,10 @@ export class Fault {
     })
   }
 
-  trap({ statement, moment }: Plan): Trap {
+  trap({ statement, place, moment }: Plan): Trap {
     return {
       statement,
+      place,
       moment,
       act: async (crossing) => {
         this.atMs = performance.now()

@@ -43,6 +43,9 @@ export function judge(evidence: Evidence): string[] {
 /** Of transactional stores. */
 function exactlyOnce({ seen, seenAtFault, firstOutcome }: Evidence): string[] {
   const violations = seen.charged === 1 ? [] : [`charged ${seen.charged} times`]
+  const { charged = 0, record = '' } = seen.companion ?? {}
+  if (charged > 1 || (charged === 1) !== (record !== ''))
+    violations.push(`its companion was charged ${charged} times, and its record is ${record}`)
   // Whoever is told a failure other than that it is not known is told that nothing has happened.
   const told = firstOutcome?.status === 'error' && firstOutcome.code !== 'AMBIGUOUS_OUTCOME'
   if (told && seenAtFault.charged !== 0) violations.push(`charged, and told: ${firstOutcome.message}`)
@@ -53,7 +56,8 @@ function exactlyOnce({ seen, seenAtFault, firstOutcome }: Evidence): string[] {
 /** Of leased stores: `rerun` is at least once, `refuse` at most once, and with a probe it is once. */
 function asSaid({ seen, seenAtFault, firstOutcome, plan }: Evidence, mode: Mode, answered: boolean): string[] {
   const { charged } = seen
-  const stored = plan?.last === true && (plan.moment === 'done' || plan.moment === 'after')
+  const delivered = plan?.moment === 'done' || plan?.moment === 'after'
+  const stored = plan?.last === true && !plan.variant.rival && delivered
   const completed = stored || firstOutcome?.status === 'answer'
   const most = mode === 'rerun' && seenAtFault.charged > 0 && !completed ? 2 : 1
   const least = mode === 'refuse' && !answered ? 0 : 1

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import { createTables } from '../../src/entries/knex.ts'
-import { AMOUNT, type Answer, type Order, type Provider } from './charge.ts'
+import { ACCOUNTS, AMOUNT, type Answer, companionOf, type Order, type Provider } from './charge.ts'
 import type { Crossing, Points } from './points.ts'
 
 /** What the servers have of a charge, seen from outside. */
@@ -9,6 +9,8 @@ export interface Seen {
   readonly charged: number
   /** The stored result; undefined where the store is not to be looked into. */
   readonly record?: string | undefined
+  /** Of the charge that shared its transaction, if there was one. */
+  readonly companion?: Seen
 }
 
 /** Where effects end up. */
@@ -22,14 +24,12 @@ export interface Ledger {
   leftovers(): Promise<readonly string[]>
 }
 
-const ACCOUNTS = 60_000
-
 /** Makes the tables that all charges of a database use. */
 export async function createLedger(knex: Knex): Promise<void> {
   await createTables(knex, { idempotency: true, leasedIdempotency: true })
   await knex.raw('CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, version BIGINT NOT NULL)')
   await knex.raw(
-    `INSERT INTO accounts WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ${ACCOUNTS}) SELECT id, 0, 1 FROM ids`,
+    `INSERT INTO accounts WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ${2 * ACCOUNTS}) SELECT id, 0, 1 FROM ids`,
   )
   await knex.raw('CREATE TABLE wrong_records (key TEXT, fingerprint TEXT, outcome TEXT, text TEXT)')
 }
@@ -63,7 +63,12 @@ export class SqlLedger implements Ledger {
     )
   }
 
-  async seen({ key, account }: Order): Promise<Seen> {
+  async seen(order: Order): Promise<Seen> {
+    const [seen, companion] = await Promise.all([this.#seen(order), this.#seen(companionOf(order))])
+    return { ...seen, companion }
+  }
+
+  async #seen({ key, account }: Order): Promise<Seen> {
     const [[row], records, wrong] = await Promise.all([
       this.#rows('SELECT balance, version FROM accounts WHERE id = ?', account),
       this.#rows(`SELECT result AS text FROM ${this.#records} WHERE idempotency_key = ? AND status = 'completed'`, key),

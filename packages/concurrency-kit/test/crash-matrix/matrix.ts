@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Arena, ArenaOf, Servers } from './arenas.ts'
 import { Nursery } from './nursery.ts'
 import { type Kind, type Plan, pick, plansOf, VARIANTS, type Variant } from './plan.ts'
@@ -41,6 +42,9 @@ export async function matrix(of: ArenaOf, servers: Servers, options: MatrixOptio
   const tallies = new Map<Kind, Tally>()
   try {
     for (const instance of [successor, rival]) await instance.open({ ...of.opening, url: arena.url, name: 'matrix' })
+    // What is sent once a server, such as a script, is no point: it would come in the first run alone.
+    const order = { key: randomUUID(), account: arena.ledger.account(), flow: 'guarded' } as const
+    for (const instance of [successor, rival]) await instance.charge(order)
     const all: Awaited<ReturnType<typeof points>>[] = []
     for (const variant of variants.filter(({ expired }) => !expired || arena.expires))
       all.push(await points(of, arena, variant, others))

@@ -1,6 +1,6 @@
 import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { connectTo } from '../support/sqlite.ts'
-import { type Answer, COMMAND_MS, type Mode, type Opening, type Order, type Provider } from './charge.ts'
+import { type Answer, COMMAND_MS, companionOf, type Mode, type Opening, type Order, type Provider } from './charge.ts'
 import { leasedCharge, transactionalCharge } from './charges.ts'
 import { OwnStatements } from './own-statements.ts'
 import { checkThenInsert, recordOutside } from './wrong-stores.ts'
@@ -23,6 +23,7 @@ interface Account {
 const openers = {
   pg: () => throughPg(false),
   'pg, pipelining': () => throughPg(true),
+  'pg, groupCommit': throughGroups,
   'record outside': () => throughPg(false, recordOutside),
   'check, then insert': () => throughPg(false, checkThenInsert),
   knex: throughKnex,
@@ -37,14 +38,29 @@ export function openerOf(store: StoreName): Promise<Opener> {
   return openers[store]()
 }
 
-async function throughPg(pipeline: boolean, wrong?: typeof recordOutside): Promise<Opener> {
+/** Every charge has a companion, which is ready at the same time and shares its transaction. */
+async function throughGroups(): Promise<Opener> {
+  const open = await throughPg(true, undefined, true)
+  return async (opening, provider) => {
+    const opened = await open(opening, provider)
+    const charge = async (order: Order) => {
+      const [answer] = await Promise.allSettled([order, companionOf(order)].map(opened.charge))
+      if (answer?.status === 'fulfilled') return answer.value
+      throw answer?.reason
+    }
+    return { ...opened, charge }
+  }
+}
+
+async function throughPg(pipeline: boolean, wrong?: typeof recordOutside, groupCommit = false): Promise<Opener> {
   const { default: pg } = await import('pg')
   const { pgIdempotencyStore, pgVersionedStore } = await import('../../src/entries/pg.ts')
   return ({ url, isolationLevel }) => {
     const pool = new pg.Pool({ connectionString: url, pipeline, max: 8, connectionTimeoutMillis: 1_000 })
     pool.on('error', () => {})
     const options = { pool, commandMs: COMMAND_MS }
-    const records = wrong?.(pool) ?? pgIdempotencyStore({ ...options, ...(isolationLevel && { isolationLevel }) })
+    const isolation = isolationLevel && { isolationLevel }
+    const records = wrong?.(pool) ?? pgIdempotencyStore({ ...options, ...isolation, groupCommit })
     const accounts = pgVersionedStore<Account>({ ...options, table: 'accounts' })
     const rows = async (transaction: { query(sql: string): Promise<{ rows: [] }> }, sql: string) =>
       (await transaction.query(sql)).rows

@@ -34,6 +34,7 @@ export interface Plan {
   readonly statement: number
   readonly moment: Moment
   readonly text: string
+  readonly place: Place
   /** Whether the statement is the last of the charge. */
   readonly last: boolean
   /** After how many statements the rival begins. */
@@ -57,6 +58,7 @@ export function plansOf(
           statement,
           moment,
           text,
+          place,
           last: statement === heard.length - 1,
           // Anywhere before the point, and the same at every run of the command.
           rivalAfter: (7 * statement + 3 * index + moments.indexOf(moment)) % (statement + 1),

@@ -22,6 +22,7 @@ export interface Crossing {
 export interface Trap {
   /** Which statement, from 0. */
   readonly statement: number
+  readonly place: Place
   readonly moment: Moment
   act(crossing: Crossing): Promise<void>
 }
@@ -68,6 +69,8 @@ export class Points {
     }
     const trap = this.#trap
     if (trap === undefined || trap.statement !== statement || trap.moment !== moment) return
+    // Beside a rival another one may have come in its place.
+    if (trap.place !== this.heard[statement]?.place) return
     this.#trap = undefined
     await trap.act(crossing)
   }
