@@ -45,9 +45,7 @@ export async function matrix(of: ArenaOf, servers: Servers, options: MatrixOptio
     // What is sent once a server, such as a script, is no point: it would come in the first run alone.
     const order = { key: randomUUID(), account: arena.ledger.account(), flow: 'guarded' } as const
     for (const instance of [successor, rival]) await instance.charge(order)
-    const all: Awaited<ReturnType<typeof points>>[] = []
-    for (const variant of variants.filter(({ expired }) => !expired || arena.expires))
-      all.push(await points(of, arena, variant, others))
+    const all = await points(of, arena, variants, others)
     const plans = all.flatMap((each) => each.plans)
     const some = (count: number, ...kinds: Kind[]) =>
       pick(
@@ -60,11 +58,13 @@ export async function matrix(of: ArenaOf, servers: Servers, options: MatrixOptio
       const done = await run(of, arena, { ...others, ...seat }, plan.variant, plan).catch(itself)
       if (done.hit || done.violations.length > 0) tally(tallies, of, plan, done)
     }
-    await Promise.all(Array.from({ length: Math.min(LANES, queue.length) }, () => lane(arena, queue, nursery, happen)))
+    const lanes = Math.min(LANES, Math.ceil(queue.length / 8))
+    await Promise.all(Array.from({ length: lanes }, () => lane(arena, queue, nursery, happen)))
     for (const seat of await nursery.left()) await seat.leave()
-    const statements = all
-      .map((each) => each.texts)
-      .reduce((most, each) => (each.length > most.length ? each : most), [])
+    const statements = all.reduce<readonly string[]>(
+      (most, { texts }) => (texts.length > most.length ? texts : most),
+      [],
+    )
     const [first] = tallies.values()
     first?.violations.push(...(await arena.leftovers()))
     return { tallies: [...tallies.values()], statements }
@@ -97,14 +97,19 @@ async function take(arena: Arena): Promise<Seat> {
   return { victim, points: heard, wire, gone: () => gone, leave }
 }
 
-/** The statements of a charge to which nothing happens, and all that can. */
-async function points(of: ArenaOf, arena: Arena, variant: Variant, others: Others) {
+/** The statements of charges to which nothing happens, and all that can. */
+async function points(of: ArenaOf, arena: Arena, variants: readonly Variant[], others: Others) {
   const seat = await take(arena)
+  const moments: readonly Moment[] = arena.unseen ? ['before', 'after'] : MOMENTS
+  const all: { readonly plans: readonly Plan[]; readonly texts: readonly string[] }[] = []
   try {
-    const { heard, violations } = await run(of, arena, { ...others, ...seat }, variant)
-    if (violations.length > 0) throw new Error(`without a fault: ${violations.join('; ')}`)
-    const moments: readonly Moment[] = arena.unseen ? ['before', 'after'] : MOMENTS
-    return { plans: plansOf(variant, heard, arena.kinds, moments), texts: heard.map(({ text }) => text) }
+    for (const variant of variants.filter(({ expired }) => !expired || arena.expires)) {
+      const { heard, violations } = await run(of, arena, { ...others, ...seat }, variant)
+      if (violations.length > 0) throw new Error(`without a fault: ${violations.join('; ')}`)
+      const texts = heard.map(({ text }) => text)
+      all.push({ plans: plansOf(variant, heard, arena.kinds, moments), texts })
+    }
+    return all
   } finally {
     await seat.leave()
   }
