@@ -1,7 +1,6 @@
 import type { Signal } from '../abort.ts'
 import { StoreError } from '../errors.ts'
 import { objectWith, oneOf, wholeNumber } from '../options.ts'
-import { ConnectionWatch } from '../sql/connection.ts'
 import type { BeginRequest, Database, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf, freeConnection } from '../sql/deadline.ts'
 import { isConnectionLost } from '../sql/errors.ts'
@@ -11,6 +10,7 @@ import { type Environment, systemEnvironment } from '../time/clock.ts'
 import type { PgPool, PgPoolClient, PgStatements } from './pg-client.ts'
 import { PgTransaction } from './pg-transaction.ts'
 import { PreparedStatements } from './prepared-statements.ts'
+import { type TakenClient, takeClient } from './take-client.ts'
 
 export interface PgDatabaseOptions {
   readonly commandMs?: number | undefined
@@ -39,16 +39,14 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
   }
 
   async alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]> {
-    const client = await this.#connect(what, this.#commandMs, signal)
-    const watch = new ConnectionWatch(client)
+    const { client, watch } = await this.#take(what, this.#commandMs, signal)
     try {
       return await this.#rows(what, client, statement, { signal, onOver: () => watch.hangUp() })
     } catch (error) {
       if (isConnectionLost(error)) watch.lost ??= error
       throw error
     } finally {
-      watch.end()
-      client.release(watch.lost !== undefined)
+      giveBack({ client, watch })
     }
   }
 
@@ -57,9 +55,9 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
   }
 
   async begin({ waitMs = 0, signal }: BeginRequest): Promise<OwnedTransaction<Client>> {
-    const client = await this.#connect(`BEGIN of ${this.name}`, Math.max(waitMs, this.#commandMs), signal)
+    const taken = await this.#take(`BEGIN of ${this.name}`, Math.max(waitMs, this.#commandMs), signal)
     const { clock } = this.#environment
-    return new PgTransaction(client, {
+    return new PgTransaction(taken, {
       begin: this.#begin,
       prepared: this.#prepared,
       commandMs: this.#commandMs,
@@ -69,9 +67,9 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
     })
   }
 
-  #connect(what: string, limitMs: number, signal: Signal | undefined): Promise<Client> {
+  #take(what: string, limitMs: number, signal: Signal | undefined): Promise<TakenClient<Client>> {
     const { clock } = this.#environment
-    return freeConnection(what, this.#pool.connect(), (late) => late.release(), { limitMs, clock, signal })
+    return freeConnection(what, takeClient(this.#pool), giveBack, { limitMs, clock, signal })
   }
 
   async #rows(
@@ -88,4 +86,9 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
       throw new StoreError(`${what}: its table has changed since it was prepared`, { cause: error, transient: true })
     }
   }
+}
+
+function giveBack({ client, watch }: TakenClient<PgPoolClient>): void {
+  watch.end()
+  client.release(watch.lost !== undefined)
 }

@@ -1,6 +1,6 @@
 import type { Signal } from '../abort.ts'
 import { inOneWrite } from '../one-write.ts'
-import { ConnectionWatch } from '../sql/connection.ts'
+import type { ConnectionWatch } from '../sql/connection.ts'
 import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf } from '../sql/deadline.ts'
 import { claimGone, isConnectionLost, passes, sqlState, swallowed, tookTooLong } from '../sql/errors.ts'
@@ -9,6 +9,7 @@ import type { Clock } from '../time/clock.ts'
 import { guardedClient } from './guarded-client.ts'
 import type { PgPoolClient, PgQuery, PgResult } from './pg-client.ts'
 import type { PreparedStatements } from './prepared-statements.ts'
+import type { TakenClient } from './take-client.ts'
 
 export interface PgTransactionOptions {
   readonly begin: string
@@ -38,10 +39,10 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   #failed: unknown
   #passing: unknown
 
-  constructor(client: Client, options: PgTransactionOptions) {
+  constructor({ client, watch }: TakenClient<Client>, options: PgTransactionOptions) {
     this.#client = client
     this.#options = options
-    this.#watch = new ConnectionWatch(client)
+    this.#watch = watch
     const pipelines = client.pipeline === true
     this.claimAll = pipelines ? (what, claims, unbound) => this.#claimAll(what, claims, unbound) : undefined
     this.transaction = guardedClient(client, { over: () => this.#over, onError: (error) => this.#note(error) })

@@ -1,5 +1,6 @@
 import { listen, type Signal } from '../../../abort.ts'
 import { StoreError } from '../../../errors.ts'
+import { takeClient } from '../../../pg/take-client.ts'
 import {
   type AdvisoryLockPool,
   type Backend,
@@ -117,7 +118,13 @@ export class Batches {
     const { pool, clock, commandMs, onReleased } = this.#options
     const onLost = (lost: Session, error: StoreError) => this.#lost(lost, error)
     try {
-      session = new Session(await pool.connect(), { clock, commandMs, onReleased, onLost })
+      const { client, watch } = await takeClient(pool)
+      if (watch.lost !== undefined) {
+        client.release(true)
+        throw watch.lost
+      }
+      session = new Session(client, { clock, commandMs, onReleased, onLost })
+      watch.end()
     } catch (cause) {
       throw new StoreError('no connection for advisory locks could be had from the pool', { cause })
     }
