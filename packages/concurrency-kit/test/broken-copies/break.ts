@@ -8,6 +8,8 @@ export interface Break {
   readonly file: string
   readonly find: string
   readonly replace: string
-  /** The test file that must turn red. */
+  /** The test file that must turn red, or the beginning of the paths of several. */
   readonly tests: string
+  /** Whether each of several must, where it has a test of the number. @defaultValue one is enough */
+  readonly everyFile?: boolean
 }
