@@ -1,7 +1,9 @@
 /** `npx -y pnpm@10 -F concurrency-kit bench [rounds]`: ratios in one run, paired rounds, medians. */
+import { deadlines } from './deadlines.ts'
 import { eventsWithoutSubscribers } from './events.ts'
 import { memoryLock } from './memory-lock.ts'
 
 const rounds = Number(process.argv[2] ?? 7)
 await memoryLock(rounds)
 await eventsWithoutSubscribers(rounds)
+await deadlines(rounds)

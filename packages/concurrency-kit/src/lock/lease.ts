@@ -96,7 +96,9 @@ export class LeaseList implements Lease<readonly string[]>, FencingTokens {
   }
 
   get signal(): Signal {
-    this.#signal ??= AbortSignal.any(this.#leases.map((lease) => lease.signal))
+    // Each is asked every time: after a stall that is what looks at the clocks.
+    const signals = this.#leases.map((lease) => lease.signal)
+    this.#signal ??= AbortSignal.any(signals)
     return this.#signal
   }
 

@@ -29,6 +29,11 @@ export class LockEngine {
     return engine
   }
 
+  /** How many keys somebody holds, seeks, or waits for. */
+  get keysInUse(): number {
+    return this.#queues.size
+  }
+
   acquire(key: string, wanted: Wanted): Promise<SectionLease> {
     if (this.#closed) return Promise.reject(this.#closedError())
     let queue = this.#queues.get(key)

@@ -12,6 +12,8 @@ export interface Change {
 export interface Break extends Change {
   /** The number in the list of known pitfalls, and in the names of the tests that must see it. */
   readonly pitfall: string
-  /** The test file that must turn red. */
+  /** The test file that must turn red, or the beginning of the paths of several. */
   readonly tests: string
+  /** Whether each of several must, where it has a test of the number. @defaultValue one is enough */
+  readonly everyFile?: boolean
 }

@@ -174,7 +174,7 @@ export async function askRedis<Answer>(port: number, command: (redis: Redis) => 
   }
 }
 
-async function pingPostgres(connectionString: string): Promise<void> {
+export async function pingPostgres(connectionString: string): Promise<void> {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 1_000 })
   client.on('error', () => {})
   try {

@@ -3,33 +3,52 @@ import type {
   AcquireRequest,
   AcquireResult,
   ExtendRequest,
+  HandOffBound,
   LockStore,
   ReleaseRequest,
 } from '../../src/lock/lock-store.ts'
 import { type MemoryLockStoreOptions, memoryLockStore } from '../../src/lock/stores/memory.ts'
+import { type Environment, systemEnvironment } from '../../src/time/clock.ts'
 
 type Verb = 'tryAcquire' | 'extend' | 'release'
-/** What happens to a command on its way: `hold` waits for {@link FaultyLockStore.letGo}. */
-export type Fault = 'answer' | 'fail' | 'lose reply' | 'hold' | 'hang'
+interface LineOptions {
+  readonly name?: string
+  readonly commandMs?: number
+  /** Of the engine above the line. @defaultValue the store's */
+  readonly environment?: Environment
+}
 
-/** A memory store behind a bad line: each verb's next commands meet the faults that a test lines up. */
-export class FaultyLockStore implements LockStore<true> {
-  readonly name = 'faulty'
-  readonly fencing = true
-  readonly environment
-  readonly handOff
-  readonly commandMs = 2_000
+/**
+ * What happens to a command on its way: `hold` waits for {@link LockStoreOnFaultyLine.letGo}, a function runs when it is
+ * done and not yet answered.
+ */
+export type Fault = 'answer' | 'fail' | 'lose reply' | 'hold' | 'hang' | (() => void)
+
+/** A store behind a bad line: each verb's next commands meet the faults that a test lines up. */
+export class LockStoreOnFaultyLine<Fencing extends boolean = boolean> implements LockStore<Fencing> {
+  readonly name: string
+  readonly fencing: Fencing
+  readonly acquiresOnce: boolean
+  readonly environment: Environment
+  readonly handOff: Partial<HandOffBound>
+  readonly commandMs: number
   /** The store behind the line, for rivals. */
-  readonly behind: LockStore<true>
+  readonly behind: LockStore<Fencing>
   readonly commands: Verb[] = []
+  /** Whether it hears no announcement. */
+  deaf = false
   readonly #faults: Record<Verb, Fault[]> = { tryAcquire: [], extend: [], release: [] }
   readonly #always: Partial<Record<Verb, Fault>> = {}
   #held: (() => void)[] = []
 
-  constructor(options: MemoryLockStoreOptions) {
-    this.behind = memoryLockStore(options)
-    this.environment = options.environment as NonNullable<typeof options.environment>
-    this.handOff = options.handOff ?? {}
+  constructor(behind: LockStore<Fencing>, { name = behind.name, commandMs = 2_000, environment }: LineOptions = {}) {
+    this.behind = behind
+    this.name = name
+    this.fencing = behind.fencing
+    this.acquiresOnce = behind.acquiresOnce ?? false
+    this.commandMs = commandMs
+    this.environment = environment ?? behind.environment ?? systemEnvironment
+    this.handOff = behind.handOff ?? {}
   }
 
   next(verb: Verb, ...faults: Fault[]): void {
@@ -63,7 +82,7 @@ export class FaultyLockStore implements LockStore<true> {
   }
 
   watch(key: string, mayBeFree: () => void): () => void {
-    return this.behind.watch?.(key, mayBeFree) ?? (() => {})
+    return (!this.deaf && this.behind.watch?.(key, mayBeFree)) || (() => {})
   }
 
   async close(): Promise<void> {
@@ -77,7 +96,15 @@ export class FaultyLockStore implements LockStore<true> {
     if (fault === 'fail') throw new Error('connection refused')
     if (fault === 'hold') await new Promise<void>((resolve) => this.#held.push(resolve))
     const answer = await command()
+    if (typeof fault === 'function') fault()
     if (fault === 'lose reply') throw new Error('connection reset')
     return answer
+  }
+}
+
+/** A memory store on such a line. */
+export class FaultyLockStore extends LockStoreOnFaultyLine<true> {
+  constructor(options: MemoryLockStoreOptions) {
+    super(memoryLockStore(options), { name: 'faulty' })
   }
 }

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { pitfalls } from '../lock/pitfalls/prove.ts'
+import { numbersIn, withoutPadding, withTests } from './document.ts'
+import { numberedTests } from './numbered-tests.ts'
+import { ownPitfalls } from './own-pitfalls.ts'
+import { DOCUMENT } from './where.ts'
+
+const text = readFileSync(DOCUMENT, 'utf8')
+const tests = numberedTests()
+
+test('docs/pitfalls.md names the tests as they are; `pnpm -F concurrency-kit pitfalls` writes them', () => {
+  expect(withoutPadding(text)).toBe(withoutPadding(withTests(text, tests)))
+})
+
+test('every number in the name of a test has a row, and every row a test or a note', () => {
+  const numbers = numbersIn(text)
+  expect(new Set(numbers).size).toBe(numbers.length)
+  expect([...tests.keys()].filter((number) => !numbers.includes(number))).toEqual([])
+  for (const number of numbers.filter((each) => !tests.has(each))) {
+    expect(text).toMatch(new RegExp(`^\\| ${number} +\\|.*\\| no test: [^|]+ \\|$`, 'm'))
+  }
+})
+
+test('every lock fault is proved on every store, or by the tests of those it can happen on', () => {
+  const proved = [...pitfalls, ...ownPitfalls].flatMap(({ number }) => number.split(', '))
+  expect(numbersIn(text).filter((number) => number.startsWith('L') && !proved.includes(number))).toEqual([])
+})
