@@ -66,13 +66,16 @@ function recordTable({ types: { time } }: Dialect, option: string, table: string
 }
 
 function lockTables(dialect: Dialect, table: string): string[] {
-  const [locks, tokens] = [quoted('locks', table), quoted('locks', `${table}_tokens`)]
+  const locks = quoted('locks', table)
+  const [tokens, waiters] = [quoted('locks', `${table}_tokens`), quoted('locks', `${table}_waiters`)]
   if (dialect.name === 'postgres') {
     // Keys are compared byte by byte, whatever the database's collation takes for equal.
     return [
       `CREATE TABLE IF NOT EXISTS ${locks} (
   key text COLLATE "C" PRIMARY KEY, holder text NOT NULL, ends_at_ms bigint NOT NULL)`,
       `CREATE SEQUENCE IF NOT EXISTS ${tokens}`,
+      `CREATE TABLE IF NOT EXISTS ${waiters} (
+  key text COLLATE "C", waiter text, since_ms bigint NOT NULL, ends_at_ms bigint NOT NULL, PRIMARY KEY (key, waiter))`,
     ]
   }
   return [
@@ -80,5 +83,7 @@ function lockTables(dialect: Dialect, table: string): string[] {
   key TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at_ms INTEGER NOT NULL) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${tokens} (
   id INTEGER PRIMARY KEY CHECK (id = 1), next_token INTEGER NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${waiters} (
+  key TEXT, waiter TEXT, since_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL, PRIMARY KEY (key, waiter)) WITHOUT ROWID`,
   ]
 }

@@ -21,7 +21,13 @@ const tables = async () =>
 
 test('makes what is missing, under the names that the stores take by default', async () => {
   await createTables(knex, all)
-  expect(await tables()).toEqual(['idempotency_records', 'leased_idempotency_records', 'locks', 'locks_tokens'])
+  expect(await tables()).toEqual([
+    'idempotency_records',
+    'leased_idempotency_records',
+    'locks',
+    'locks_tokens',
+    'locks_waiters',
+  ])
 })
 
 test('leaves what is there, and may be run by several processes at once', async () => {
@@ -33,13 +39,13 @@ test('leaves what is there, and may be run by several processes at once', async 
 
 test('takes names, refuses what is none, and gives the same statements as text', async () => {
   await createTables(knex, { locks: 'own_locks' })
-  expect(await tables()).toEqual(['own_locks', 'own_locks_tokens'])
+  expect(await tables()).toEqual(['own_locks', 'own_locks_tokens', 'own_locks_waiters'])
   await expect(createTables(knex, { locks: 'x"; DROP TABLE own_locks' })).rejects.toThrow(
     'locks must be a plain SQL name',
   )
-  expect(tableStatements({ locks: 'own_locks' })).toHaveLength(2)
+  expect(tableStatements({ locks: 'own_locks' })).toHaveLength(3)
   for (const statement of tableStatements(all)) await knex.raw(statement)
-  expect(await tables()).toHaveLength(6)
+  expect(await tables()).toHaveLength(8)
 })
 
 test('a Knex instance of another database is refused, by name', async () => {

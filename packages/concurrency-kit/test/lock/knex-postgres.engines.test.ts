@@ -208,6 +208,14 @@ describe('a lease table on Postgres', () => {
       expect(rows[0].n).toBeLessThanOrEqual(10)
     })
 
+    test('a database that was made without the table of waiters is refused, by its name', async () => {
+      await knex.raw('DROP TABLE locks_waiters')
+      const cause = expect.objectContaining({ message: expect.stringContaining('"locks_waiters" does not exist') })
+      await expect(withDistributedLock({ store, key }, () => {})).rejects.toMatchObject({ code: 'STORE_ERROR', cause })
+      await createTables(knex, { locks: true })
+      expect(await withDistributedLock({ store, key }, () => 'had')).toBe('had')
+    })
+
     test('a listener is refused where it would be of no use', () => {
       expect(() => knexLockStore({ knex, listener: {} as never })).toThrow('listener.query must be a function')
       expect(() => knexLockStore({ knex, listener: new pg.Pool() as never })).toThrow('listener must be a client')

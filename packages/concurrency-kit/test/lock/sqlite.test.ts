@@ -29,6 +29,14 @@ test('a listener is refused: SQLite announces nothing', () => {
   expect(() => knexLockStore({ knex, listener: {} as never })).toThrow('listener must not be given on SQLite')
 })
 
+test('a file that was made without the table of waiters is refused, by its name', async () => {
+  await knex.raw('DROP TABLE locks_waiters')
+  const cause = expect.objectContaining({ message: expect.stringContaining('no such table: locks_waiters') })
+  await expect(withDistributedLock({ store, key }, () => {})).rejects.toMatchObject({ code: 'STORE_ERROR', cause })
+  await createTables(knex, { locks: true })
+  expect(await withDistributedLock({ store, key }, () => 'had')).toBe('had')
+})
+
 describe('fencing tokens', () => {
   test('L20: are exact past 2^53, and increase by one', async () => {
     await knex.raw('INSERT INTO locks_tokens (id, next_token) VALUES (1, 9107199254740993)')

@@ -1,12 +1,5 @@
 import { Script } from '../../ioredis/script.ts'
-
-/** How the lock key reads while the key is kept for the waiter whose turn it is. */
-export const TURN = 'next:'
-
-/** A queue that nobody asked about for so long is forgotten, in ms: who waits asks at least every second. */
-const QUEUE_MS = 5_000
-/** For so long a released key is kept for the process whose turn it is, in ms: a few round trips, and a busy event loop. */
-export const TURN_MS = 50
+import { PLACE_MS, TURN, TURN_MS } from '../places.ts'
 
 /** Calls `serve` for each of the requests, whose answers are `answers`; an error of one does not keep the others. */
 const forEachRequest = (keysBefore: number, keys: number, args: number) => `
@@ -41,7 +34,7 @@ local function serve(key, arg)
     if current ~= holder and current ~= '${TURN}' .. waiter then
       if waiter ~= '' then
         redis.call('ZADD', queue, 'NX', now, waiter)
-        redis.call('PEXPIRE', queue, ${QUEUE_MS})
+        redis.call('PEXPIRE', queue, ${PLACE_MS})
       end
       return 0, redis.call('PTTL', lock)
     end

@@ -13,8 +13,8 @@ import type {
   LockStore,
   ReleaseRequest,
 } from '../lock-store.ts'
-import { Places } from './ioredis-places.ts'
-import { acquire, extend, release, TURN, TURN_MS } from './ioredis-scripts.ts'
+import { Places, TURN } from '../places.ts'
+import { acquire, extend, release } from './ioredis-scripts.ts'
 
 export interface IoredisLockStoreOptions {
   /**
@@ -73,20 +73,19 @@ class IoredisLockStore implements LockStore<true> {
     this.#beside = new KeysBeside(client)
     this.#acquire = new BatchedScript(client, 'tryAcquire of ioredis', acquire)
     this.#release = new BatchedScript(client, 'release of ioredis', release)
-    this.#places = new Places({ turnMs: TURN_MS, environment, giveBack: (key, waiter) => this.#giveBack(key, waiter) })
+    this.#places = new Places({ environment, giveBack: (key, waiter) => this.#releaseAs(TURN + waiter, key, waiter) })
     if (commandMs !== undefined) this.commandMs = commandMs
     if (handOff !== undefined) this.handOff = handOff
     if (environment !== undefined) this.environment = environment
   }
 
   async tryAcquire({ key, holder, ttlMs, tokens, waiter }: AcquireRequest): Promise<AcquireResult> {
-    const place = this.#places.get(key)
-    if (place !== undefined) Object.assign(place, { waiter, queued: true })
+    const place = this.#places.take(key, waiter)
     const counter = this.#beside.name(key, 'fencing-tokens')
     const args = [holder, ttlMs, tokens, place?.waiter ?? '']
     const { status, value, shared } = await this.#acquire.run(counter, [counter], [key, this.#queueOf(key)], args)
     if (status === 1) {
-      if (place !== undefined) place.queued = false
+      place?.granted()
       return { acquired: true, firstToken: BigInt(String(shared)) + BigInt(Number(value)), tokens }
     }
     const freeInMs = Number(value)
@@ -103,7 +102,9 @@ class IoredisLockStore implements LockStore<true> {
 
   watch(key: string, mayBeFree: () => void): () => void {
     const place = this.#places.open(key, mayBeFree)
-    const stop = Announcements.of(this.#client).listen(this, this.#channelOf(key), (message) => place.hear(message))
+    const stop = Announcements.of(this.#client).listen(this, this.#channelOf(key), (message) =>
+      place.hear(...(message?.split(' ') ?? [])),
+    )
     return () => {
       stop()
       place.close()
@@ -112,12 +113,8 @@ class IoredisLockStore implements LockStore<true> {
 
   async close(): Promise<void> {
     await endLeases(this)
+    await this.#places.settled()
     Announcements.of(this.#client).leave(this)
-  }
-
-  /** The queue must not wait for one who has gone. What is not heard of is forgotten by itself. */
-  async #giveBack(key: string, waiter: string): Promise<void> {
-    await this.#releaseAs(TURN + waiter, key, waiter).catch(() => {})
   }
 
   async #releaseAs(holder: string, key: string, waiter: string): Promise<boolean> {

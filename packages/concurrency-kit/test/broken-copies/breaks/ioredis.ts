@@ -59,7 +59,7 @@ export const ioredisBreaks: readonly Break[] = [
   {
     pitfall: 'L15',
     what: 'nobody is woken behind one that died',
-    file: 'src/lock/stores/ioredis-places.ts',
+    file: 'src/lock/places.ts',
     find: 'else if (after === this.waiter)',
     replace: 'else if (after === "nobody")',
     tests: locks,

@@ -3,6 +3,7 @@ import type { Break } from '../break.ts'
 const advisory = 'test/lock/pg-advisory.engines.test.ts'
 const advisoryFaults = 'test/lock/pg-advisory-faults.engines.test.ts'
 const table = 'test/lock/knex-postgres.engines.test.ts'
+const turns = 'test/lock/turns.engines.test.ts'
 const tableFaults = 'test/lock/knex-postgres-faults.engines.test.ts'
 
 export const lockOnPostgresBreaks: readonly Break[] = [
@@ -106,24 +107,40 @@ export const lockOnPostgresBreaks: readonly Break[] = [
     pitfall: 'L13',
     what: 'anybody releases a lease',
     file: 'src/lock/stores/knex/postgres-leases.ts',
-    find: 'DELETE FROM ${locks} WHERE key = ? AND holder = ?',
-    replace: 'DELETE FROM ${locks} WHERE key = ? AND ? IS NOT NULL',
+    find: 'DELETE FROM ${locks} USING queue WHERE key = ? AND holder IN (?, ?)',
+    replace: "DELETE FROM ${locks} USING queue WHERE key = ? AND ? || ? <> ''",
     tests: table,
   },
   {
     pitfall: 'L15',
     what: 'leases are released in silence',
     file: 'src/lock/stores/knex/postgres-leases.ts',
-    find: 'pg_notify(?, key)',
-    replace: 'length(?)',
+    find: 'pg_notify(?, coalesce',
+    replace: 'concat(?, coalesce',
     tests: table,
+  },
+  {
+    pitfall: 'L15',
+    what: 'nobody is queued for a lease',
+    file: 'src/lock/stores/knex/postgres-leases.ts',
+    find: "WHERE ? <> '' AND NOT",
+    replace: "WHERE ? = 'nobody' AND NOT",
+    tests: turns,
+  },
+  {
+    pitfall: 'L15',
+    what: 'a release of a lease wakes everybody',
+    file: 'src/lock/stores/knex/announcements.ts',
+    find: 'turn.length + after.length + 2), turn, after)',
+    replace: 'turn.length + after.length + 2))',
+    tests: turns,
   },
   {
     pitfall: 'L6',
     what: 'asking again as the same holder is refused',
     file: 'src/lock/stores/knex/postgres-leases.ts',
-    find: 'WHERE lease.holder = excluded.holder OR lease',
-    replace: 'WHERE lease',
+    find: 'WHERE lease.holder IN (excluded.holder, ?) OR lease',
+    replace: 'WHERE lease.holder IN (?) OR lease',
     tests: tableFaults,
   },
   {

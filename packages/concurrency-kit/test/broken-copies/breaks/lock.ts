@@ -7,6 +7,14 @@ const errors = 'test/errors.test.ts'
 
 export const lockBreaks: readonly Break[] = [
   {
+    pitfall: 'L15',
+    what: 'nobody is queued on SQLite',
+    file: 'src/lock/stores/knex/sqlite-leases.ts',
+    find: "if (waiter !== '') await rowsOf(transaction, sql.queue",
+    replace: "if (waiter === 'nobody') await rowsOf(transaction, sql.queue",
+    tests: 'test/lock/turns.test.ts',
+  },
+  {
     pitfall: 'L2',
     what: 'a grant that comes after its own deadline counts',
     file: 'src/lock/key-queue.ts',

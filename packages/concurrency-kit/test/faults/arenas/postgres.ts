@@ -23,7 +23,7 @@ export async function leaseTable(): Promise<Arena> {
   })
   return {
     contestants,
-    onTheWire: { acquire: 'INSERT INTO "locks"', extend: 'UPDATE "locks"', release: 'DELETE FROM "locks"' },
+    onTheWire: { acquire: 'INSERT INTO "locks"', extend: 'UPDATE "locks" SET ends', release: 'DELETE FROM "locks"' },
     serverFaults: [pausing(server), restarting(server, 'restart with its data', false)],
     close: () => closing.run(),
   }

@@ -50,7 +50,7 @@ export async function sqlite(): Promise<Arena> {
         name: 'a stranger deletes all leases and tokens',
         forgets: true,
         strike: async () => {
-          for (const table of ['locks', 'locks_tokens'])
+          for (const table of ['locks', 'locks_tokens', 'locks_waiters'])
             await whileBusy(`emptying ${table}`, () => stranger.raw(`DELETE FROM ${table}`))
         },
       },

@@ -20,10 +20,13 @@ export interface AnnouncementsOptions {
   readonly commandMs: number
 }
 
+/** Called with whose turn it is and who comes after, and without where announcements may have been missed. */
+type Listener = (turn?: string, after?: string) => void
+
 /** Who waits for which key, and the one connection on which its release is heard. */
 export class Announcements {
   readonly #options: AnnouncementsOptions
-  readonly #watchers = new Map<string, Set<() => void>>()
+  readonly #watchers = new Map<string, Set<Listener>>()
   /** The LISTEN, from the first who waits on. */
   #listening: Promise<void> | undefined
   #heard = false
@@ -32,13 +35,13 @@ export class Announcements {
     this.#options = options
   }
 
-  watch(key: string, mayBeFree: () => void): () => void {
+  watch(key: string, hear: Listener): () => void {
     const watchers = this.#watchers.get(key) ?? new Set()
-    this.#watchers.set(key, watchers.add(mayBeFree))
+    this.#watchers.set(key, watchers.add(hear))
     this.#listening ??= this.#listen()
-    if (this.#heard) mayBeFree()
+    if (this.#heard) hear()
     return () => {
-      watchers.delete(mayBeFree)
+      watchers.delete(hear)
       if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key)
     }
   }
@@ -57,7 +60,7 @@ export class Announcements {
     try {
       await this.#command('LISTEN')
       this.#heard = true
-      for (const key of this.#watchers.keys()) this.#wake(key)
+      for (const key of this.#watchers.keys()) this.#tell(key)
     } catch {
       // Waiters have their timers; the next who comes tries again.
       this.#stop()
@@ -77,8 +80,10 @@ export class Announcements {
     client.removeListener('end', this.#onEnd)
   }
 
-  readonly #onNotification = ({ channel, payload }: { channel: string; payload?: string }) => {
-    if (channel === this.#options.channel && payload !== undefined) this.#wake(payload)
+  readonly #onNotification = ({ channel, payload = '' }: { channel: string; payload?: string }) => {
+    if (channel !== this.#options.channel) return
+    const [turn = '', after = ''] = payload.split(' ', 2)
+    this.#tell(payload.slice(turn.length + after.length + 2), turn, after)
   }
 
   readonly #onEnd = () => {
@@ -86,8 +91,8 @@ export class Announcements {
     this.#listening = Promise.resolve()
   }
 
-  #wake(key: string): void {
+  #tell(key: string, ...whose: Parameters<Listener>): void {
     const watchers = this.#watchers.get(key)
-    if (watchers !== undefined) for (const mayBeFree of watchers) mayBeFree()
+    if (watchers !== undefined) for (const hear of watchers) hear(...whose)
   }
 }
