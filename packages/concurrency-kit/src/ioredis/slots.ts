@@ -10,8 +10,9 @@ const SLOTS = 16_384
  */
 export class KeysBeside {
   readonly #client: IoredisClient
-  /** By slot, found when first needed. */
+  /** By slot, as far as they had to be tried: some 160 000 for all slots. */
   readonly #tags = new Map<number, string>()
+  #tried = 0
 
   /** @throws TypeError on a Cluster, for a `keyPrefix` with an empty tag: no tag behind it would count. */
   constructor(client: IoredisClient) {
@@ -29,14 +30,13 @@ export class KeysBeside {
 
   #tagOf(key: string): string {
     const slot = slotOf(keyOnServer(this.#client, key))
-    const known = this.#tags.get(slot)
-    if (known !== undefined) return known
-    for (let number = 0; ; number += 1) {
-      const tag = number.toString(36)
+    for (;;) {
+      const known = this.#tags.get(slot)
+      if (known !== undefined) return known
+      const tag = (this.#tried++).toString(36)
       // With the prefix: one that has braces of its own decides the slot.
-      if (slotOf(keyOnServer(this.#client, `concurrency-kit:{${tag}}`)) !== slot) continue
-      this.#tags.set(slot, tag)
-      return tag
+      const found = slotOf(keyOnServer(this.#client, `concurrency-kit:{${tag}}`))
+      if (!this.#tags.has(found)) this.#tags.set(found, tag)
     }
   }
 }
