@@ -96,14 +96,17 @@ export const crowds: readonly Pitfall[] = [
     number: 'L21',
     title: '2000 keys in a row leave no queue, timer or socket',
     prove: async ({ keys, one }) => {
-      await withDistributedLock({ store: one, key: keys(1) }, turn)
-      const left = keys(2_000)
-      const caller = async () => {
-        for (let key = left.pop(); key !== undefined; key = left.pop())
-          await withDistributedLock({ store: one, key }, () => {})
+      const lockEach = async (left: string[]) => {
+        const caller = async () => {
+          for (let key = left.pop(); key !== undefined; key = left.pop())
+            await withDistributedLock({ store: one, key }, () => {})
+        }
+        await Promise.all(Array.from({ length: 20 }, caller))
       }
+      // By then the client has its connections: of a Cluster to every node.
+      await lockEach(keys(100))
       const before = openResources()
-      await Promise.all(Array.from({ length: 20 }, caller))
+      await lockEach(keys(2_000))
       expect(LockEngine.of(one).keysInUse).toBe(0)
       await untilAtMost(before)
     },
