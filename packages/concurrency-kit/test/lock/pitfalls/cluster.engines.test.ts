@@ -14,6 +14,9 @@ onDocker.describe('on a Redis Cluster of three masters', () => {
 
   provePitfalls(onDocker, 'ioredis Cluster', async (environment) => {
     const client = new Cluster(servers.ports.map((port) => ({ host: '127.0.0.1', port })))
+    // The client connects to a node when it first needs it: by then it has all of them.
+    await client.ping()
+    await Promise.all(client.nodes().map((node) => node.ping()))
     const store = ioredisLockStore({ client, ...(environment && { environment }) })
     return { store, close: async () => client.disconnect() }
   })
