@@ -14,7 +14,7 @@ import type {
   LockStore,
   ReleaseRequest,
 } from '../lock-store.ts'
-import { Places, TURN } from '../places.ts'
+import { Places } from '../places.ts'
 import { type AnnouncementClient, Announcements } from './knex/announcements.ts'
 import type { LeaseTable } from './knex/lease-table.ts'
 import { channelOf, postgresLeases } from './knex/postgres-leases.ts'
@@ -81,6 +81,8 @@ class KnexLockStore implements LockStore<true> {
   declare readonly handOff?: Partial<HandOffBound>
   readonly #leases: LeaseTable
   readonly #places: Places
+  /** Holders that had to wait for their lease: where one did, others do. */
+  readonly #waited = new Set<string>()
   readonly #announcements: Announcements | undefined
 
   constructor({
@@ -98,7 +100,7 @@ class KnexLockStore implements LockStore<true> {
     this.#leases = name === 'sqlite' ? sqliteLeases(knex, table) : postgresLeases(bounded(knex, commandMs), table)
     usePoolFor('leases', knex)
     const giveBack = (key: string, waiter: string) =>
-      this.release({ key, holder: TURN + waiter, waiter, signal: AbortSignal.timeout(commandMs) })
+      this.#ask('release', AbortSignal.timeout(commandMs), () => this.#leases.leave(key, waiter))
     this.#places = new Places({ environment, giveBack })
     if (listener === undefined) return
     if (name === 'sqlite') throw new TypeError('listener must not be given on SQLite, which announces nothing')
@@ -117,9 +119,14 @@ class KnexLockStore implements LockStore<true> {
     const { ahead = 0, ...answer } = await this.#ask('tryAcquire', request.signal, () =>
       this.#leases.acquire(request, waiter),
     )
-    if (answer.acquired) place?.granted()
-    else place?.refused(ahead)
-    if (!answer.acquired && this.#announcements === undefined) place?.poll()
+    if (place === undefined) return answer
+    if (answer.acquired) {
+      place.granted()
+      this.#waited.add(request.holder)
+    } else {
+      place.refused(ahead)
+      if (this.#announcements === undefined) place.poll()
+    }
     return answer
   }
 
@@ -128,7 +135,8 @@ class KnexLockStore implements LockStore<true> {
   }
 
   release({ key, holder, waiter = '', signal }: ReleaseRequest): Promise<boolean> {
-    return this.#ask('release', signal, () => this.#leases.release(key, holder, waiter))
+    const others = this.#waited.delete(holder)
+    return this.#ask('release', signal, () => this.#leases.release(key, holder, waiter, others))
   }
 
   watch(key: string, mayBeFree: () => void): () => void {

@@ -9,9 +9,11 @@ export interface LeaseTable {
   extend(key: string, holder: string, ttlMs: number): Promise<boolean>
   /**
    * Takes `waiter` out of the queue, and keeps the key for the first of the others for a moment, if `holder` or the turn
-   * of `waiter` has it. False when there was no lease of `holder`.
+   * of `waiter` has it. False when there was no lease of `holder`. Costs least if `others` says whether anybody waits.
    */
-  release(key: string, holder: string, waiter: string): Promise<boolean>
+  release(key: string, holder: string, waiter: string, others: boolean): Promise<boolean>
+  /** Takes `waiter` out of the queue, and gives its turn on if it has it. */
+  leave(key: string, waiter: string): Promise<unknown>
 }
 
 /** And how many wait before whom was queued. */

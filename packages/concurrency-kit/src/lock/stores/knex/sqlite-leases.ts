@@ -27,7 +27,7 @@ export function sqliteLeases(knex: KnexClient, table: string): LeaseTable {
     }
   }
 
-  return {
+  const leases: LeaseTable = {
     async acquire({ key, holder, ttlMs, tokens }, waiter) {
       const own = [holder, TURN + waiter]
       const [held] = waiter === '' ? [] : await rowsOf(knex, sql.heldByAnother, [waiter, key, ...own])
@@ -44,8 +44,8 @@ export function sqliteLeases(knex: KnexClient, table: string): LeaseTable {
       })
     },
     extend: (key, holder, ttlMs) => matches(sql.extend, [ttlMs, key, holder]),
-    async release(key, holder, waiter) {
-      if (await matches(sql.releaseUnwanted, [key, holder, key])) return true
+    async release(key, holder, waiter, others) {
+      if (!others && (await matches(sql.releaseUnwanted, [key, holder, key]))) return true
       return writing(async (transaction) => {
         await rowsOf(transaction, sql.leave, [key, waiter])
         const [lease] = await rowsOf(transaction, sql.next, [key, holder, TURN + waiter])
@@ -61,7 +61,9 @@ export function sqliteLeases(knex: KnexClient, table: string): LeaseTable {
         return lease['holder'] === holder
       })
     },
+    leave: (key, waiter) => leases.release(key, TURN + waiter, waiter, true),
   }
+  return leases
 }
 
 function refused(lease: Row | undefined): Attempt {
