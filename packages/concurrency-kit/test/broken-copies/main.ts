@@ -7,30 +7,11 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { Break } from './break.ts'
-import { demoServerBreaks } from './breaks/demo-server.ts'
-import { everyStoreBreaks } from './breaks/every-store.ts'
-import { idempotencyBreaks } from './breaks/idempotency.ts'
-import { ioredisBreaks } from './breaks/ioredis.ts'
-import { lockBreaks } from './breaks/lock.ts'
-import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
-import { optimisticBreaks } from './breaks/optimistic.ts'
-import { postgresBreaks } from './breaks/postgres.ts'
-import { redlockBreaks } from './breaks/redlock.ts'
+import { breaks } from './breaks.ts'
 import { copyOfPackages, putInto, workspace } from './copy.ts'
 
 const vitest = path.join(workspace, 'node_modules/vitest/vitest.mjs')
 const wanted = process.argv.slice(2)
-const breaks = [
-  ...lockBreaks,
-  ...lockOnPostgresBreaks,
-  ...everyStoreBreaks,
-  ...idempotencyBreaks,
-  ...optimisticBreaks,
-  ...postgresBreaks,
-  ...ioredisBreaks,
-  ...redlockBreaks,
-  ...demoServerBreaks,
-]
 
 function run(
   copy: string,

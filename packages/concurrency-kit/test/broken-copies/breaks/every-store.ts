@@ -66,27 +66,18 @@ export const everyStoreBreaks: readonly Break[] = [
     pitfall: 'L10',
     what: 'a failed renewal rejects a promise that nobody has',
     file: 'src/time/renewed-lease.ts',
-    find: 'if (!this.#over) this.#wakeIn(Math.max(1, Math.min(leaseMs / 10, 250)), error)',
+    find: 'if (!this.#over) this.#goOn(Math.max(1, Math.min(leaseMs / 10, 250)), error)',
     replace: 'throw error',
   },
-  {
-    ...on('ioredis'),
+  ...['ioredis', 'cluster'].map((store) => ({
+    ...on(store),
     pitfall: 'L12',
     what: 'the client’s clock says when a lease ends',
     file: 'src/lock/stores/ioredis.ts',
     find: 'const args = [holder, ttlMs, tokens',
     replace:
       'const args = [holder, Math.max(1, ttlMs + (this.environment?.clock.wallMs() ?? Date.now()) - Date.now()), tokens',
-  },
-  {
-    ...on('cluster'),
-    pitfall: 'L12',
-    what: 'the client’s clock says when a lease ends',
-    file: 'src/lock/stores/ioredis.ts',
-    find: 'const args = [holder, ttlMs, tokens',
-    replace:
-      'const args = [holder, Math.max(1, ttlMs + (this.environment?.clock.wallMs() ?? Date.now()) - Date.now()), tokens',
-  },
+  })),
   {
     ...on('redlock'),
     pitfall: 'L12',
@@ -95,24 +86,15 @@ export const everyStoreBreaks: readonly Break[] = [
     find: '.acquire([key], ttlMs)',
     replace: '.acquire([key], Math.max(1, ttlMs + this.environment.clock.wallMs() - Date.now()))',
   },
-  {
-    ...on('sqlite'),
+  ...['sqlite', 'knex-postgres'].map((store) => ({
+    ...on(store),
     pitfall: 'L12',
     what: 'the client’s clock says when a lease ends',
     file: 'src/lock/stores/knex.ts',
-    find: 'this.#leases.acquire(request)',
+    find: 'this.#leases.acquire(request, waiter)',
     replace:
-      'this.#leases.acquire({ ...request, ttlMs: request.ttlMs + Math.trunc(this.environment.clock.wallMs()) - Date.now() })',
-  },
-  {
-    ...on('knex-postgres'),
-    pitfall: 'L12',
-    what: 'the client’s clock says when a lease ends',
-    file: 'src/lock/stores/knex.ts',
-    find: 'this.#leases.acquire(request)',
-    replace:
-      'this.#leases.acquire({ ...request, ttlMs: request.ttlMs + Math.trunc(this.environment.clock.wallMs()) - Date.now() })',
-  },
+      'this.#leases.acquire({ ...request, ttlMs: request.ttlMs + Math.trunc(this.environment.clock.wallMs()) - Date.now() }, waiter)',
+  })),
   {
     ...on('memory'),
     pitfall: 'L13',
@@ -150,8 +132,8 @@ export const everyStoreBreaks: readonly Break[] = [
     pitfall: 'L13',
     what: 'a release does not ask for its holder',
     file: 'src/lock/stores/knex/sqlite-leases.ts',
-    find: 'WHERE key = ? AND holder = ? RETURNING 1`',
-    replace: 'WHERE key = ? AND (holder = ? OR true) RETURNING 1`',
+    find: 'DELETE FROM ${locks} WHERE key = ? AND holder = ?',
+    replace: 'DELETE FROM ${locks} WHERE key = ? AND ? IS NOT NULL',
   },
   {
     ...on('knex-postgres'),

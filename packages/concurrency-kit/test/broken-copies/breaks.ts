@@ -1,0 +1,23 @@
+import type { Break } from './break.ts'
+import { demoServerBreaks } from './breaks/demo-server.ts'
+import { everyStoreBreaks } from './breaks/every-store.ts'
+import { idempotencyBreaks } from './breaks/idempotency.ts'
+import { ioredisBreaks } from './breaks/ioredis.ts'
+import { lockBreaks } from './breaks/lock.ts'
+import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
+import { optimisticBreaks } from './breaks/optimistic.ts'
+import { postgresBreaks } from './breaks/postgres.ts'
+import { redlockBreaks } from './breaks/redlock.ts'
+
+/** All faults that can be put into the code. */
+export const breaks: readonly Break[] = [
+  ...lockBreaks,
+  ...lockOnPostgresBreaks,
+  ...everyStoreBreaks,
+  ...idempotencyBreaks,
+  ...optimisticBreaks,
+  ...postgresBreaks,
+  ...ioredisBreaks,
+  ...redlockBreaks,
+  ...demoServerBreaks,
+]
