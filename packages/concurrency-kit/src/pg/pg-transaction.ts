@@ -49,19 +49,22 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   }
 
   claim(what: string, statement: Statement): Promise<Row[]> {
-    const { begin, prepared, commandMs, waitMs, signal } = this.#options
-    this.#begun = true
-    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
-    return this.#ask(what, [opening, prepared.query(statement)], commandMs + waitMs, signal)
+    const { prepared, commandMs, waitMs, signal } = this.#options
+    return this.#ask(what, [this.#opening(), prepared.query(statement)], commandMs + waitMs, signal)
   }
 
   async #claimAll(what: string, statements: readonly Statement[], unbound: string): Promise<Row[][]> {
-    const { begin, prepared, commandMs, waitMs } = this.#options
-    this.#begun = true
-    const opening = { text: `${begin}; ${postgres.boundWait(waitMs)}` }
+    const { prepared, commandMs, waitMs } = this.#options
     const claims = statements.map((statement) => prepared.query(statement))
-    const answers = await this.#send(what, [opening, ...claims, { text: `SELECT ${unbound}` }], commandMs + waitMs)
+    const queries = [this.#opening(), ...claims, { text: `SELECT ${unbound}` }]
+    const answers = await this.#send(what, queries, commandMs + waitMs)
     return answers.slice(1, -1).map(({ rows }) => rows)
+  }
+
+  #opening(): PgQuery {
+    this.#begun = true
+    const { begin, waitMs } = this.#options
+    return { text: `${begin}; ${postgres.boundWait(waitMs)}` }
   }
 
   rows(what: string, statement: Statement): Promise<Row[]> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import { createTables } from '../../src/entries/knex.ts'
 import { ACCOUNTS, AMOUNT, type Answer, companionOf, type Order, type Provider } from './charge.ts'
-import type { Crossing, Points } from './points.ts'
+import { Cuttable, type Points } from './points.ts'
 
 /** What the servers have of a charge, seen from outside. */
 export interface Seen {
@@ -134,16 +134,9 @@ export class ProviderLedger implements Ledger, Provider {
       find: (key) => this.find(key),
       charge: async (order) => {
         const statement = points.next('the effect', 'provider')
-        let cut = false
-        const crossing: Crossing = {
-          cut: () => {
-            cut = true
-          },
-          swallow: () => {},
-          terminate: async () => false,
-        }
+        const crossing = new Cuttable()
         await points.at(statement, 'before', crossing)
-        if (cut) throw new Error('the provider was not reached')
+        if (crossing.isCut) throw new Error('the provider was not reached')
         const receipt = await this.charge(order)
         await points.at(statement, 'done', crossing)
         return receipt

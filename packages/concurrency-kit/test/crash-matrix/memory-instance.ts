@@ -2,8 +2,7 @@ import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-s
 import { asAnotherProcess } from '../support/processes.ts'
 import { type Instance, type Opening, type Order, type Outcome, outcomeOf, type Provider } from './charge.ts'
 import { leasedCharge } from './charges.ts'
-import type { Crossing, Heard, Moment } from './points.ts'
-import { Points } from './points.ts'
+import { Cuttable, type Heard, type Moment, Points } from './points.ts'
 
 const never = new Promise<never>(() => {})
 
@@ -74,18 +73,11 @@ export class MemoryInstance implements Instance {
     await this.#frozen
     if (this.#dead) return never
     const statement = this.#points.next(verb)
-    let cut = false
-    const crossing: Crossing = {
-      cut: () => {
-        cut = true
-      },
-      swallow: () => {},
-      terminate: async () => false,
-    }
+    const crossing = new Cuttable()
     const at = async (moment: Moment) => {
       await this.#points.at(statement, moment, crossing)
       if (this.#dead) await never
-      if (cut) throw new Error('the connection was cut')
+      if (crossing.isCut) throw new Error('the connection was cut')
     }
     await at('before')
     const answer = await command()

@@ -19,6 +19,21 @@ export interface Crossing {
   terminate(moment: Moment): Promise<boolean>
 }
 
+/** The way of something that is no connection: all that can happen to it is that it is cut. */
+export class Cuttable implements Crossing {
+  isCut = false
+
+  cut(): void {
+    this.isCut = true
+  }
+
+  swallow(): void {}
+
+  async terminate(): Promise<boolean> {
+    return false
+  }
+}
+
 export interface Trap {
   /** Which statement, from 0. */
   readonly statement: number

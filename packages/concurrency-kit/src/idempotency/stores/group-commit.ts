@@ -42,7 +42,7 @@ export interface GroupCommitOptions<Transaction> {
  */
 export class GroupCommit<Transaction> {
   readonly #options: GroupCommitOptions<Transaction>
-  #waiting: Member<Transaction>[] = []
+  readonly #waiting: Member<Transaction>[] = []
   #underWay = 0
   /** Until a client is seen that does not pipeline. */
   #possible = true
@@ -66,21 +66,20 @@ export class GroupCommit<Transaction> {
   #startSoon(): void {
     if (this.#starting || this.#underWay === MOST_GROUPS) return
     if (this.#latest === 1 && this.#underWay === 0) {
-      this.#start(this.#waiting.splice(0))
+      this.#start()
       return
     }
     this.#starting = true
     setImmediate(() => {
       this.#starting = false
-      const members = this.#waiting.slice(0, MOST_MEMBERS)
-      this.#waiting = this.#waiting.slice(MOST_MEMBERS)
-      if (members.length > 0) this.#start(members)
+      if (this.#waiting.length > 0) this.#start()
       if (this.#waiting.length > 0) this.#startSoon()
     })
   }
 
   /** A group, or one alone: while some are under way, others gather. One that takes long holds nobody up. */
-  #start(members: Member<Transaction>[]): void {
+  #start(): void {
+    const members = this.#waiting.splice(0, MOST_MEMBERS)
     this.#underWay += 1
     this.#latest = members.length
     let counts = true

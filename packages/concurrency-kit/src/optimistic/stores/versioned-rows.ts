@@ -59,7 +59,8 @@ export class VersionedRows<Value extends object, Id, Version> {
     this.#toRow = options.toRow ?? ((value) => value as unknown as Row)
     const { selected, column } = this.#version
     this.#read = `SELECT ${selected} FROM ${this.#table} WHERE ${this.#id} = ?`
-    this.#lock = dialect.lockRow(this.#table, this.#id, column === undefined ? this.#id : `"${column}"`, selected)
+    const lockedBy = column === undefined ? this.#id : quoted('versionColumn', column)
+    this.#lock = dialect.lockRow(this.#table, this.#id, lockedBy, selected)
   }
 
   read(id: Id, lock = false): Statement {
@@ -93,7 +94,10 @@ export class VersionedRows<Value extends object, Id, Version> {
     if (known !== undefined) return known
     const { column, selected } = this.#version
     const set = names.map((name) => `${quoted('a column of the new value', name)} = ?`)
-    if (column !== undefined) set.push(`"${column}" = "${column}" + 1`)
+    if (column !== undefined) {
+      const name = quoted('versionColumn', column)
+      set.push(`${name} = ${name} + 1`)
+    }
     // A value without columns is a write all the same.
     if (set.length === 0) set.push(`${this.#id} = ${this.#id}`)
     const sql = `UPDATE ${this.#table} SET ${set.join(', ')} WHERE ${this.#id} = ? AND ${isExpected} RETURNING ${selected}`

@@ -76,6 +76,7 @@ export const losses: readonly Pitfall[] = [
       const lease = await acquireLock({ store: one, key, ttlMs: 200 })
       await once(lease.signal as AbortSignal, 'abort')
       await lease.release()
+      // An unhandled rejection is told of after the round of the event loop in which it came.
       await pause(20)
       process.off('unhandledRejection', note)
       expect(unhandled).toEqual([])
