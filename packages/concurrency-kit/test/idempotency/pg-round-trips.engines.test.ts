@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Duplex } from 'node:stream'
-import type pg from 'pg'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { pgIdempotencyStore, pgVersionedStore } from '../../src/entries/pg.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
@@ -9,6 +7,7 @@ import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import type { Account } from '../support/postgres-clients.ts'
+import { noteWhatIsSent } from '../support/round-trips.ts'
 
 const { describe, test } = onPostgres
 
@@ -19,42 +18,24 @@ describe('what a charge through pg sends', () => {
   })
   afterAll(() => database.close())
 
-  /** Counts how often the client sends after it has heard something. */
-  function countRoundTrips(pool: pg.Pool) {
-    const counted = { roundTrips: 0 }
-    pool.on('connect', (client) => {
-      const { stream } = Reflect.get(client, 'connection') as { stream: Duplex }
-      const write = stream.write.bind(stream)
-      let heard = true
-      stream.on('data', () => {
-        heard = true
-      })
-      stream.write = (...args: unknown[]) => {
-        if (heard) counted.roundTrips += 1
-        heard = false
-        return Reflect.apply(write, stream, args) as boolean
-      }
-    })
-    return counted
-  }
-
   test.each([
     [false, { charge: 6, replay: 4 }],
     [true, { charge: 4, replay: 3 }],
   ] as const)('pipelining: %s: %o round trips, once its statements are prepared', async (pipeline, expected) => {
     const pool = database.pool({ pipeline, max: 1 })
-    const counted = countRoundTrips(pool)
+    const sent = { roundTrips: 0, texts: [] }
+    pool.on('connect', (client) => noteWhatIsSent(client, sent))
     const store = pgIdempotencyStore({ pool })
     const accounts = pgVersionedStore<Account>({ pool, table: 'accounts' })
     const charge = async (key: string) => {
-      counted.roundTrips = 0
+      sent.roundTrips = 0
       await withIdempotency({ store, key: `${key} ${pipeline}` }, ({ transaction }) =>
         optimisticUpdate({ store: accounts.within(transaction), id: 1 }, (account) => ({
           ...account,
           balance: account.balance + 1,
         })),
       )
-      return counted.roundTrips
+      return sent.roundTrips
     }
     await charge('warm')
     expect({ charge: await charge('a'), replay: await charge('a') }).toEqual(expected)
@@ -65,19 +46,15 @@ describe('what a charge through pg sends', () => {
     const store = pgIdempotencyStore({ pool })
     const keys = ['a', 'b,"{}', '한글', "'"]
     for (const key of keys) await withIdempotency({ store, key: `many ${key}`, scope: 'one' }, () => `result of ${key}`)
-    const sent: unknown[] = []
+    const sent = { roundTrips: 0, texts: [] }
     const client = await pool.connect()
-    const query = client.query.bind(client)
-    client.query = ((config: unknown) => {
-      sent.push(config)
-      return query(config as string)
-    }) as typeof client.query
+    noteWhatIsSent(client, sent)
     client.release()
     const lookUp = (key: string, scope: string) => findReplay({ store, key: `many ${key}`, scope })
     const found = await Promise.all(['absent', ...keys].flatMap((key) => [lookUp(key, 'one'), lookUp(key, 'two')]))
     const results = found.map((replay) => (replay.found ? replay.result : undefined))
     expect(results).toEqual([undefined, undefined, ...keys.flatMap((key) => [`result of ${key}`, undefined])])
-    expect(sent).toHaveLength(2)
+    expect(sent.texts).toHaveLength(2)
   })
 
   test('a key that its column spells otherwise is found all the same', async () => {
