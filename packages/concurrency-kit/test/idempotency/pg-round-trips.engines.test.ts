@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { pgIdempotencyStore, pgVersionedStore } from '../../src/entries/pg.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
@@ -7,7 +8,7 @@ import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import type { Account } from '../support/postgres-clients.ts'
-import { noteWhatIsSent } from '../support/round-trips.ts'
+import { noteWhatIsSent, type Sent } from '../support/round-trips.ts'
 
 const { describe, test } = onPostgres
 
@@ -40,6 +41,20 @@ describe('what a charge through pg sends', () => {
     await charge('warm')
     expect({ charge: await charge('a'), replay: await charge('a') }).toEqual(expected)
   })
+
+  test.each([false, true])(
+    'I1: a thousand callers of one key issue one transaction; group commit: %s',
+    async (groupCommit) => {
+      const pool = database.pool({ pipeline: true, max: 10 } as pg.PoolConfig)
+      const sent: Sent = { roundTrips: 0, texts: [] }
+      pool.on('connect', (client) => noteWhatIsSent(client, sent))
+      const store = pgIdempotencyStore({ pool, groupCommit })
+      const call = () => withIdempotency({ store, key: `joined ${groupCommit}` }, ({ attempt }) => `attempt ${attempt}`)
+      const answers = await Promise.all(Array.from({ length: 1_000 }, call))
+      expect(new Set(answers)).toEqual(new Set(['attempt 1']))
+      expect(sent.texts.map((text) => text.split(/[\s;]/)[0])).toEqual(['BEGIN', 'INSERT', 'WITH', 'COMMIT'])
+    },
+  )
 
   test('records that are looked up in one round of the event loop are one statement a scope, and each finds its own', async () => {
     const pool = database.pool({ max: 1 })

@@ -45,6 +45,16 @@ describe('one file, one writer', () => {
     expect(statements).toEqual(['BEGIN', 'INSERT', 'SELECT', 'INSERT', 'UPDATE', 'COMMIT'])
   })
 
+  test('I1: a thousand callers of one key issue one transaction', async () => {
+    const store = knexIdempotencyStore({ knex })
+    const statements: string[] = []
+    knex.on('query', ({ sql }: { sql: string }) => statements.push(sql.trim().split(/[\s;]/)[0] as string))
+    const call = () => withIdempotency({ store, key: 'a' }, ({ attempt }) => `attempt ${attempt}`)
+    const answers = await Promise.all(Array.from({ length: 1_000 }, call))
+    expect(new Set(answers)).toEqual(new Set(['attempt 1']))
+    expect(statements).toEqual(['BEGIN', 'INSERT', 'UPDATE', 'COMMIT'])
+  })
+
   test('S6: a pool of one connection is enough, and nothing waits for a second', async () => {
     await knex.raw('CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER, version INTEGER)')
     await knex.raw('INSERT INTO accounts VALUES (1, 0, 1)')
