@@ -1,5 +1,5 @@
 import type { Instance } from './charge.ts'
-import type { Kind, Plan } from './plan.ts'
+import { type Kind, type Plan, possible } from './plan.ts'
 import type { Crossing, Points, Trap } from './points.ts'
 
 /** What happens in one run, once, and when it did. */
@@ -31,11 +31,11 @@ export class Fault {
     })
   }
 
-  trap({ statement, place, moment }: Plan): Trap {
+  trap({ kind, statement, place, moment }: Plan): Trap {
     return {
       statement,
-      place,
       moment,
+      fits: (heard) => heard.place === place && possible(kind, moment, heard),
       act: async (crossing) => {
         this.atMs = performance.now()
         this.commitUnanswered = this.#points.commitUnanswered

@@ -48,17 +48,16 @@ export function plansOf(
   kinds: readonly Kind[],
   moments: readonly Moment[] = MOMENTS,
 ): Plan[] {
-  return heard.flatMap(({ text, place }, statement) =>
+  return heard.flatMap((each, statement) =>
     moments.flatMap((moment) =>
       kinds
-        .filter((kind) => possible(kind, moment, text, place))
+        .filter((kind) => possible(kind, moment, each))
         .map((kind, index) => ({
+          ...each,
           variant,
           kind,
           statement,
           moment,
-          text,
-          place,
           last: statement === heard.length - 1,
           // Anywhere before the point, and the same at every run of the command.
           rivalAfter: (7 * statement + 3 * index + moments.indexOf(moment)) % (statement + 1),
@@ -67,7 +66,7 @@ export function plansOf(
   )
 }
 
-function possible(kind: Kind, moment: Moment, text: string, place: Place): boolean {
+export function possible(kind: Kind, moment: Moment, { text, place }: Heard): boolean {
   // What a provider does with a request that is lost is not the store's to answer for.
   if (place === 'provider')
     return (

@@ -37,8 +37,9 @@ export class Cuttable implements Crossing {
 export interface Trap {
   /** Which statement, from 0. */
   readonly statement: number
-  readonly place: Place
   readonly moment: Moment
+  /** Beside others another statement may have come in its place. */
+  fits(heard: Heard): boolean
   act(crossing: Crossing): Promise<void>
 }
 
@@ -78,14 +79,14 @@ export class Points {
   }
 
   async at(statement: number, moment: Moment, crossing: Crossing): Promise<void> {
-    if (isCommit(this.heard[statement]?.text ?? '')) {
+    const heard = this.heard[statement]
+    if (heard === undefined) return
+    if (isCommit(heard.text)) {
       if (moment === 'sent') this.#commits.add(statement)
       if (moment === 'after') this.#commits.delete(statement)
     }
     const trap = this.#trap
-    if (trap === undefined || trap.statement !== statement || trap.moment !== moment) return
-    // Beside a rival another one may have come in its place.
-    if (trap.place !== this.heard[statement]?.place) return
+    if (trap === undefined || trap.statement !== statement || trap.moment !== moment || !trap.fits(heard)) return
     this.#trap = undefined
     await trap.act(crossing)
   }
