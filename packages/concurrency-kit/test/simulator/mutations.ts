@@ -201,7 +201,13 @@ export const mutations: readonly Change[] = [
   {
     what: 'when one wait is over, nobody looks at the others any more',
     file: 'src/lock/waiter.ts',
-    find: 'if (nextMs < this.#nextMs) this.#set(nextMs, nextMs - nowMs)',
+    find: 'this.#wakeAt(Math.min(nextMs, this.#lookAtMs), nowMs)',
+    replace: '',
+  },
+  {
+    what: 'a wait that ends later than soon is forgotten by the look at everybody',
+    file: 'src/lock/waiter.ts',
+    find: 'else this.#lookAtMs = Math.min(this.#lookAtMs, waiter.endMs)',
     replace: '',
   },
   {
