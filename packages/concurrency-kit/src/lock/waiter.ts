@@ -17,6 +17,10 @@ export class Waiter {
   attempt: 'none' | 'running' | 'answered' = 'none'
   /** `waitMs` is over: the attempt that is running is the last. */
   overdue: boolean
+  /** These three are the line's in which it stands. */
+  inLine = false
+  before: Waiter | undefined
+  behind: Waiter | undefined
   readonly #resolve: (lease: SectionLease) => void
   readonly #reject: (error: unknown) => void
   #stopListening: (() => void) | undefined
@@ -62,7 +66,7 @@ const SOON_MS = 1_000
  */
 export class WaitEnds {
   readonly #clock: Clock
-  readonly #waiters: ReadonlySet<Waiter>
+  readonly #waiters: Iterable<Waiter>
   readonly #onOver: (waiter: Waiter) => void
   /** By their ends, the nearest last; some may have left. */
   #soon: Waiter[] = []
@@ -72,7 +76,7 @@ export class WaitEnds {
   #timerAtMs = Number.POSITIVE_INFINITY
   #timer: TimerHandle
 
-  constructor(clock: Clock, waiters: ReadonlySet<Waiter>, onOver: (waiter: Waiter) => void) {
+  constructor(clock: Clock, waiters: Iterable<Waiter>, onOver: (waiter: Waiter) => void) {
     this.#clock = clock
     this.#waiters = waiters
     this.#onOver = onOver
@@ -123,7 +127,7 @@ export class WaitEnds {
   /** Ends what is over; when the next of `#soon` is. */
   #endSoonest(nowMs: number): number {
     for (let next = this.#soon.at(-1); next !== undefined; next = this.#soon.at(-1)) {
-      const waits = this.#waiters.has(next) && !next.overdue
+      const waits = next.inLine && !next.overdue
       if (waits && next.endMs > nowMs) return next.endMs
       this.#soon.pop()
       if (waits) this.#onOver(next)

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { WaitEnds, Waiter } from '../../src/lock/waiter.ts'
+import { WaitingLine } from '../../src/lock/waiting-line.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
 
-class CountedLine extends Set<Waiter> {
+class CountedLine extends WaitingLine {
   looks = 0
 
-  override [Symbol.iterator](): SetIterator<Waiter> {
+  override [Symbol.iterator](): Iterator<Waiter> {
     this.looks += 1
     return super[Symbol.iterator]()
   }

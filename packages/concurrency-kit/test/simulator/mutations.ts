@@ -140,9 +140,9 @@ export const mutations: readonly Change[] = [
   },
   {
     what: 'the last in line is served first',
-    file: queue,
-    find: 'for (const waiter of this.#waiters) return waiter\n    return undefined',
-    replace: 'return [...this.#waiters].at(-1)',
+    file: 'src/lock/waiting-line.ts',
+    find: 'return this.#first',
+    replace: 'return this.#last',
   },
   {
     what: 'waiters trust announcements alone',
@@ -209,6 +209,12 @@ export const mutations: readonly Change[] = [
     file: 'src/lock/waiter.ts',
     find: 'else this.#lookAtMs = Math.min(this.#lookAtMs, waiter.endMs)',
     replace: '',
+  },
+  {
+    what: 'who leaves from between two others takes those behind along',
+    file: 'src/lock/waiting-line.ts',
+    find: 'before.behind = behind',
+    replace: 'before.behind = undefined',
   },
   {
     what: 'a waiter that was served keeps its listener',
