@@ -205,9 +205,9 @@ export const mutations: readonly Change[] = [
     replace: '',
   },
   {
-    what: 'a wait that ends later than soon is forgotten by the look at everybody',
+    what: 'those whose waits end soon are ended from the latest on',
     file: 'src/lock/waiter.ts',
-    find: 'else this.#lookAtMs = Math.min(this.#lookAtMs, waiter.endMs)',
+    find: '.reverse()',
     replace: '',
   },
   {
