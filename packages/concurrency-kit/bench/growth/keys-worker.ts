@@ -18,12 +18,15 @@ const CALLERS = 100
 const RUN_MS = 2_000
 /** No lease is renewed meanwhile. */
 const TTL_MS = 3_600_000
+/** A heap of some gigabytes is not collected within the default. */
+const COMMAND_MS = 60_000
 /** Of fewer keys the memory is lost among everything else's. */
 const WEIGHABLE = 10_000
 
 async function figures({ keys, redisUrl, way: peer }: KeysJob): Promise<Record<string, number>> {
   const client = redisUrl === undefined ? undefined : new Redis(redisUrl)
-  const store: LockStore = client === undefined ? memoryLockStore() : ioredisLockStore({ client })
+  const store: LockStore =
+    client === undefined ? memoryLockStore() : ioredisLockStore({ client, commandMs: COMMAND_MS })
   const way = peer === undefined || client === undefined ? wayOn(store) : ways[peer](client)
   const prefix = `growth:${randomUUID()}`
   const weigh = async () => {
