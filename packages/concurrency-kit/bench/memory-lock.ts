@@ -3,7 +3,7 @@ import pLimit from 'p-limit'
 import { memoryLockStore, withDistributedLock } from '../src/index.ts'
 import { inRounds, print } from './rounds.ts'
 
-type Exclusive = (section: () => Promise<void>) => Promise<unknown>
+export type Exclusive = (section: () => Promise<void>) => Promise<unknown>
 
 function promiseChain(): Exclusive {
   let last: Promise<unknown> = Promise.resolve()
@@ -14,7 +14,8 @@ function promiseChain(): Exclusive {
   }
 }
 
-function ways(): Record<string, Exclusive> {
+/** Each has a lock of its own. */
+export function memoryWays(): Record<string, Exclusive> {
   const store = memoryLockStore()
   const mutex = new Mutex()
   const limit = pLimit(1)
@@ -29,7 +30,7 @@ function ways(): Record<string, Exclusive> {
 /** Sections per second of callers who want one key again and again. */
 export async function memoryLock(rounds: number): Promise<void> {
   for (const callers of [1, 500]) {
-    const contenders = Object.entries(ways()).map(([name, exclusive]) => ({
+    const contenders = Object.entries(memoryWays()).map(([name, exclusive]) => ({
       name,
       run: async (count: number) => {
         let left = count

@@ -1,29 +1,20 @@
 /**
  * The lock on Redis beside its peers as installed from npm, each in processes of its own:
- * `npx -y pnpm@10 -F concurrency-kit bench:redis [rounds] [seconds a run]`. The Redis is that of `REDIS_URL`, or a container.
+ * `npx -y pnpm@10 -F concurrency-kit bench:redis [rounds] [seconds a run] [part of a title]`. The Redis is that of `REDIS_URL`,
+ * or a container.
  */
-import { fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { dockerAnswers, startRedis } from '../../test/support/containers.ts'
-import { median, quantile } from '../rounds.ts'
+import { allocationOnRedis } from '../allocation/allocation.ts'
+import { median } from '../rounds.ts'
+import { type Measured, measure, type Scenario } from './measure.ts'
+import { uncontended } from './uncontended.ts'
 import { type WayName, ways } from './ways.ts'
-import type { Job, Sections } from './worker.ts'
 
-const [rounds = 5, seconds = 2] = process.argv.slice(2).map(Number)
-const WARM_UP_MS = 500
+const [rounds = 5, seconds = 2] = process.argv.slice(2, 4).map(Number)
+const only = process.argv[4] ?? ''
 
-interface Scenario {
-  readonly title: string
-  readonly processes: number
-  readonly callers: number
-  readonly distinctKeys?: boolean
-  readonly sectionMs: number
-  readonly pauseMs?: number
-}
-
-const scenarios: readonly Scenario[] = [
+const scenarios: readonly (Scenario & { title: string })[] = [
   {
     title: '200 callers, each with a key of its own, empty section',
     processes: 1,
@@ -34,6 +25,7 @@ const scenarios: readonly Scenario[] = [
   { title: '500 callers, one key, empty section', processes: 1, callers: 500, sectionMs: 0 },
   { title: '50 callers, one key, section of 1 ms', processes: 1, callers: 50, sectionMs: 1 },
   { title: '4 processes of 16 callers, one key, section of 1 ms', processes: 4, callers: 16, sectionMs: 1 },
+  { title: '4 processes of 100 callers, one key, section of 1 ms', processes: 4, callers: 100, sectionMs: 1 },
   {
     title: 'hand-off: 2 processes of 1 caller, section of 3 ms, pause of 3 ms',
     processes: 2,
@@ -43,101 +35,85 @@ const scenarios: readonly Scenario[] = [
   },
 ]
 
-interface Measured {
-  readonly perSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly longestMs: number
-  /** Jain's index over the sections of the processes: 1 is equal shares. */
-  readonly jain: number
-  /** From the end of a section to the start of the next one in another process. */
-  readonly handOffMs: number
-  /** Sent to Redis per section. */
-  readonly commands: number
-}
-
-async function measure(way: WayName, scenario: Scenario, redisUrl: string): Promise<Measured> {
-  const { processes, callers, distinctKeys = false, sectionMs, pauseMs = 0 } = scenario
-  const key = `bench:${randomUUID()}`
-  const runMs = seconds * 1000
-  const job: Job = { way, redisUrl, callers, key, distinctKeys, sectionMs, pauseMs, warmUpMs: WARM_UP_MS, runMs }
-  const results = await Promise.all(Array.from({ length: processes }, () => inProcess(job)))
-  const counts = results.map(({ spans }) => spans.length)
-  const all = results.flatMap(({ spans }, process) => spans.map(([startMs, endMs]) => ({ startMs, endMs, process })))
-  all.sort((a, b) => a.startMs - b.startMs)
-  if (!distinctKeys) refuseOverlaps(way, all)
-  const handOffs = all.flatMap((section, index) => {
-    const earlier = all[index - 1]
-    return earlier !== undefined && earlier.process !== section.process ? [section.startMs - earlier.endMs] : []
-  })
-  const waits = results.flatMap(({ waitsMs }) => waitsMs)
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  return {
-    perSecond: total / seconds,
-    p50Ms: median(waits),
-    p99Ms: quantile(waits, 0.99),
-    longestMs: waits.reduce((longest, wait) => Math.max(longest, wait), 0),
-    jain: total ** 2 / (counts.length * counts.reduce((sum, count) => sum + count ** 2, 0)),
-    handOffMs: median(handOffs),
-    commands: results.reduce((sum, each) => sum + each.commandsPerSection * (each.spans.length / total), 0),
-  }
-}
-
-/** Nothing is worth measuring that does not exclude. */
-function refuseOverlaps(way: string, sections: readonly { startMs: number; endMs: number }[]): void {
-  const overlaps = sections.filter(({ startMs }, index) => startMs < (sections[index - 1]?.endMs ?? 0) - 0.5)
-  if (overlaps.length > 0) console.log(`  ${way}: ${overlaps.length} sections began before the one before had ended`)
-}
-
-async function inProcess(job: Job): Promise<Sections> {
-  const child = fork(path.join(import.meta.dirname, 'worker.ts'), { serialization: 'advanced' })
-  child.send(job)
-  const [sections] = await once(child, 'message')
-  return sections as Sections
-}
-
-async function run(scenario: Scenario, redisUrl: string): Promise<void> {
+async function run(scenario: Scenario & { title: string }, redisUrl: string): Promise<void> {
   const names = Object.keys(ways) as WayName[]
   const measured = new Map(names.map((name) => [name, [] as Measured[]]))
   for (let round = 0; round < rounds; round += 1) {
     for (const [turn] of names.entries()) {
-      const name = names[(round + turn) % names.length] as WayName
-      measured.get(name)?.push(await measure(name, scenario, redisUrl))
+      const way = names[(round + turn) % names.length] as WayName
+      measured.get(way)?.push(await measure({ way, redisUrl }, scenario, seconds))
     }
   }
   console.log(`\n${scenario.title}; medians of ${rounds} paired rounds of ${seconds} s`)
-  const head = ['', 'sections/s', '× raw', 'p50 ms', 'p99 ms', 'longest', 'Jain', 'hand-off ms', 'commands']
   const raw = measured.get('raw SET NX PX') ?? []
+  const columns = columnsOf(scenario)
   const row = (name: string, own: readonly Measured[]) => {
-    const of = (figure: keyof Measured, digits: number) => median(own.map((each) => each[figure])).toFixed(digits)
-    const ratio = median(own.map(({ perSecond }, round) => perSecond / (raw[round]?.perSecond ?? Number.NaN))).toFixed(
-      2,
-    )
-    const handOff = scenario.processes > 1 ? of('handOffMs', 2) : ''
-    const jain = scenario.processes > 1 ? of('jain', 3) : ''
-    return [
-      name,
-      of('perSecond', 0),
-      ratio,
-      of('p50Ms', 1),
-      of('p99Ms', 1),
-      of('longestMs', 0),
-      jain,
-      handOff,
-      of('commands', 2),
-    ]
+    const ratio = median(own.map(({ perSecond }, round) => perSecond / (raw[round]?.perSecond ?? Number.NaN)))
+    const cells = columns.map(({ of, digits }) => median(own.map(of)).toFixed(digits))
+    return [name, ratio.toFixed(2), ...cells]
   }
+  const head = ['', '× raw', ...columns.map((column) => column.head)]
   for (const line of [head, ...[...measured].map(([name, own]) => row(name, own))]) {
-    console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(18) : cell.padStart(12))).join(''))
+    console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(18) : cell.padStart(13))).join(''))
   }
 }
 
-if (process.env.REDIS_URL) {
-  for (const scenario of scenarios) await run(scenario, process.env.REDIS_URL)
-} else if (dockerAnswers()) {
+interface Column {
+  readonly head: string
+  readonly of: (measured: Measured) => number
+  readonly digits: number
+}
+
+function columnsOf({ processes, callers, sectionMs, pauseMs = 0 }: Scenario): Column[] {
+  const columns: Column[] = [
+    { head: 'sections/s', of: ({ perSecond }) => perSecond, digits: 0 },
+    { head: 'p50 ms', of: ({ p50Ms }) => p50Ms, digits: 1 },
+    { head: 'p99 ms', of: ({ p99Ms }) => p99Ms, digits: 1 },
+    { head: 'longest', of: ({ longestMs }) => longestMs, digits: 0 },
+    { head: 'commands', of: ({ commands }) => commands, digits: 2 },
+  ]
+  if (processes === 1) return columns
+  columns.push(
+    { head: 'Jain', of: ({ jain }) => jain, digits: 3 },
+    { head: 'hand-off ms', of: ({ handOffMs }) => handOffMs, digits: 2 },
+  )
+  if (pauseMs > 0) return columns
+  // A perfect queue serves everybody once before anybody twice, and loses nothing between two sections.
+  const perfectWaitMs = processes * callers * sectionMs
+  columns.push(
+    { head: '× ideal', of: ({ perSecond }) => (perSecond * sectionMs) / 1_000, digits: 2 },
+    { head: 'p99 × perfect', of: ({ p99Ms }) => p99Ms / perfectWaitMs, digits: 2 },
+    { head: 'callers’ Jain', of: ({ callersJain }) => callersJain, digits: 3 },
+  )
+  return columns
+}
+
+/** No section that ends by a timer of 1 ms can be had more often. */
+async function timersAlone(): Promise<void> {
+  const endMs = performance.now() + 1_000
+  let fired = 0
+  for (; performance.now() < endMs; fired += 1) await setTimeout(1)
+  console.log(`A timer of 1 ms, one after the other: ${fired} in a second`)
+}
+
+const parts: Record<string, (redisUrl: string) => Promise<void>> = {
+  ...Object.fromEntries(
+    scenarios.map((scenario) => [scenario.title, (redisUrl: string) => run(scenario, redisUrl)] as const),
+  ),
+  uncontended: (redisUrl) => uncontended(redisUrl, rounds),
+  'allocation on Redis': allocationOnRedis,
+}
+
+async function all(redisUrl: string): Promise<void> {
+  await timersAlone()
+  for (const [title, part] of Object.entries(parts)) if (title.includes(only)) await part(redisUrl)
+}
+
+if (process.env.REDIS_URL) await all(process.env.REDIS_URL)
+else if (dockerAnswers()) {
   const container = await startRedis()
   try {
-    for (const scenario of scenarios) await run(scenario, `redis://127.0.0.1:${container.ports[0]}`)
+    await all(`redis://127.0.0.1:${container.ports[0]}`)
   } finally {
     await container.stop()
   }

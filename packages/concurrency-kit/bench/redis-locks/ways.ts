@@ -3,9 +3,13 @@ import { setTimeout } from 'node:timers/promises'
 import { Verrou } from '@verrou/core'
 import { redisStore } from '@verrou/core/drivers/redis'
 import type { Redis } from 'ioredis'
+import pg from 'pg'
 import { Mutex } from 'redis-semaphore'
 import { ioredisLockStore } from '../../src/entries/ioredis.ts'
-import { withDistributedLock } from '../../src/index.ts'
+import { knexLockStore } from '../../src/entries/knex.ts'
+import { type LockStore, withDistributedLock } from '../../src/index.ts'
+import type { HandOffBound } from '../../src/lock/lock-store.ts'
+import { knexOn } from '../../test/support/postgres-knex.ts'
 import { redlock4, redlock5 } from '../../test/support/redlock.ts'
 
 const TTL_MS = 10_000
@@ -21,12 +25,8 @@ const releaseScript = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redi
 
 /** Ways to run a section exclusively over one Redis, each as its documentation has it, with short retries. */
 export const ways = {
-  'concurrency-kit': (client: Redis): Way => {
-    const store = ioredisLockStore({ client })
-    return {
-      exclusive: (key, section) => withDistributedLock({ store, key, ttlMs: TTL_MS, waitMs: WAIT_MS }, section),
-    }
-  },
+  'concurrency-kit': (client: Redis, handOff?: HandOffBound): Way =>
+    wayOn(ioredisLockStore({ client, ...(handOff && { handOff }) })),
   'raw SET NX PX': (client: Redis): Way => {
     client.defineCommand('releaseIfMine', { numberOfKeys: 1, lua: releaseScript })
     const commands = client as Redis & { releaseIfMine(key: string, holder: string): Promise<number> }
@@ -94,6 +94,17 @@ export const ways = {
       },
     }
   },
-} satisfies Record<string, (client: Redis) => Way>
+} satisfies Record<string, (client: Redis, handOff?: HandOffBound) => Way>
 
 export type WayName = keyof typeof ways
+
+/** The kit without Redis, on a table that is there. */
+export async function onLeaseTable(databaseUrl: string): Promise<Way> {
+  const listener = new pg.Client(databaseUrl)
+  await listener.connect()
+  return wayOn(knexLockStore({ knex: knexOn(databaseUrl), listener }))
+}
+
+export function wayOn(store: LockStore): Way {
+  return { exclusive: (key, section) => withDistributedLock({ store, key, ttlMs: TTL_MS, waitMs: WAIT_MS }, section) }
+}

@@ -1,11 +1,15 @@
 /** One process of a benchmark: callers who want their key again and again. Told what to do, and tells, by IPC. */
 import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { type WayName, ways } from './ways.ts'
+import type { HandOffBound } from '../../src/lock/lock-store.ts'
+import { onLeaseTable, type Way, type WayName, ways } from './ways.ts'
 
 export interface Job {
   readonly way: WayName
   readonly redisUrl: string
+  /** The kit is on the lease table there, instead of on Redis. */
+  readonly databaseUrl?: string
+  readonly handOff?: HandOffBound
   readonly callers: number
   /** A key for each caller, or the one key of all. */
   readonly key: string
@@ -24,14 +28,17 @@ export interface Sections {
   readonly commandsPerSection: number
   readonly waitsMs: readonly number[]
   readonly spans: readonly (readonly [startMs: number, endMs: number])[]
+  /** How many of them each caller had. */
+  readonly byCaller: readonly number[]
 }
 
 // The clock that all processes of a machine share: `performance.timeOrigin` is each one’s own reading of another.
 const now = () => Number(process.hrtime.bigint()) / 1e6
 
 async function work(job: Job): Promise<Sections> {
-  const client = new Redis(job.redisUrl)
-  const way = ways[job.way](client)
+  const onRedis: (client: Redis, handOff?: HandOffBound) => Way = ways[job.way]
+  const way =
+    job.databaseUrl === undefined ? onRedis(new Redis(job.redisUrl), job.handOff) : await onLeaseTable(job.databaseUrl)
   const { sendCommand } = Redis.prototype
   let commands = 0
   let sections = 0
@@ -41,6 +48,7 @@ async function work(job: Job): Promise<Sections> {
   }
   const waitsMs: number[] = []
   const spans: [number, number][] = []
+  const byCaller = Array.from({ length: job.callers }, () => 0)
   const countsFrom = now() + job.warmUpMs
   const endMs = countsFrom + job.runMs
   const caller = async (index: number) => {
@@ -54,13 +62,14 @@ async function work(job: Job): Promise<Sections> {
         if (startMs < countsFrom || now() > endMs) return
         waitsMs.push(startMs - askedMs)
         spans.push([startMs, now()])
+        byCaller[index] = (byCaller[index] ?? 0) + 1
       })
       if (job.pauseMs > 0) await setTimeout(job.pauseMs)
     }
   }
   for (let index = 0; index < job.callers; index += 1) void caller(index)
   await setTimeout(job.warmUpMs + job.runMs)
-  return { commandsPerSection: commands / sections, waitsMs, spans }
+  return { commandsPerSection: commands / sections, waitsMs, spans, byCaller }
 }
 
 // Whoever still waits by then is not waited for: the slowest would take minutes to serve them all.

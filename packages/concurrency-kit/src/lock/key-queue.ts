@@ -9,6 +9,7 @@ import type { SectionLease } from './lease.ts'
 import type { AcquireResult } from './lock-store.ts'
 import type { StoreAccess } from './store-access.ts'
 import { WaitEnds, Waiter, type Wanted } from './waiter.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** Pauses between asking a store that cannot announce a release. */
 const POLL = { baseMs: 4, capMs: 100 }
@@ -32,7 +33,7 @@ export class KeyQueue {
   readonly #key: string
   readonly #store: StoreAccess
   readonly #onIdle: () => void
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new WaitingLine()
   readonly #waitEnds: WaitEnds
   /** Under this name the store may queue this process, for as long as the queue is not idle. */
   readonly #place = randomUUID()
@@ -70,7 +71,7 @@ export class KeyQueue {
   /** Hands on or gives back what a section had; the promise, where there is one, tells when the store has it. */
   leave(hold: Hold): Promise<void> | undefined {
     if (this.#hold !== hold) return
-    const next = this.#first()
+    const next = this.#waiters.first
     if (next !== undefined && hold.canServe(next.wanted.ttlMs)) {
       this.#grant(next, hold, true)
       return
@@ -85,7 +86,7 @@ export class KeyQueue {
 
   /** Refuses everybody who waits, and takes the lease away from the section that has it. */
   async close(error: StoreError): Promise<void> {
-    for (const waiter of this.#waiters) this.#refuse(waiter, error)
+    this.#refuseAll(error)
     const hold = this.#hold
     if (hold !== undefined) {
       this.#hold = undefined
@@ -120,7 +121,7 @@ export class KeyQueue {
 
   /** One attempt for the first in line, and the pause after it if the key is held elsewhere. */
   async #seek(): Promise<void> {
-    const asking = this.#first() as Waiter
+    const asking = this.#waiters.first as Waiter
     if (asking.attempt === 'none') asking.attempt = 'running'
     this.#mayBeFree = false
     const holder = randomUUID()
@@ -129,14 +130,14 @@ export class KeyQueue {
       asking.attempt = 'answered'
       if (answer.acquired) return await this.#take(holder, asking.wanted.ttlMs, answer, sentAt)
       asking.overdue ||= asking.endMs <= this.#store.clock.monotonicMs()
-      if (asking.overdue && this.#waiters.has(asking)) this.#refuse(asking, this.#unavailable(asking))
+      if (asking.overdue && asking.inLine) this.#refuse(asking, this.#unavailable(asking))
       else this.#waitEnds.watch(asking)
       // Who asked has left, and somebody else is first now: this answer was not theirs.
-      if (!this.#waiters.has(asking) && this.#first()?.attempt === 'none') return
+      if (!asking.inLine && this.#waiters.first?.attempt === 'none') return
       await this.#untilMaybeFree(answer.freeInMs)
     } catch (error) {
       this.#abandon(holder)
-      for (const waiter of this.#waiters) this.#refuse(waiter, error)
+      this.#refuseAll(error)
     }
   }
 
@@ -184,7 +185,7 @@ export class KeyQueue {
     granted: AcquireResult & { acquired: true },
     sentAt: Instant,
   ): Promise<void> {
-    const next = this.#first()
+    const next = this.#waiters.first
     if (next === undefined || next.wanted.ttlMs > ttlMs) return this.#store.release(this.#key, holder, this.#place)
     const { firstToken, tokens = 1 } = granted
     const { maxSections } = this.#store.handOff
@@ -258,16 +259,15 @@ export class KeyQueue {
     if (this.#waiters.size === 0) this.#wake()
   }
 
+  #refuseAll(error: unknown): void {
+    for (let first = this.#waiters.first; first !== undefined; first = this.#waiters.first) this.#refuse(first, error)
+  }
+
   #unavailable(waiter: Waiter): LockUnavailableError {
     return new LockUnavailableError(this.#key, this.#waitedMs(waiter))
   }
 
   #waitedMs(waiter: Waiter): number {
     return this.#store.clock.monotonicMs() - waiter.enteredAtMs
-  }
-
-  #first(): Waiter | undefined {
-    for (const waiter of this.#waiters) return waiter
-    return undefined
   }
 }

@@ -17,6 +17,10 @@ export class Waiter {
   attempt: 'none' | 'running' | 'answered' = 'none'
   /** `waitMs` is over: the attempt that is running is the last. */
   overdue: boolean
+  /** These three are the line's in which it stands. */
+  inLine = false
+  before: Waiter | undefined
+  behind: Waiter | undefined
   readonly #resolve: (lease: SectionLease) => void
   readonly #reject: (error: unknown) => void
   #stopListening: (() => void) | undefined
@@ -53,15 +57,23 @@ export class Waiter {
   }
 }
 
+/** A look at everybody puts those in order whose wait ends within this. */
+const SOON_MS = 1_000
+
 /**
- * The ends of many waits by one timer: it is set for the nearest of them, and looks at everybody when it fires. So a wait
- * that ends well costs nothing.
+ * The ends of many waits by one timer: a look at everybody finds those that end soon, and when to look again. So a wait
+ * that ends well costs nothing, and one that does not costs little, however many wait.
  */
 export class WaitEnds {
   readonly #clock: Clock
   readonly #waiters: Iterable<Waiter>
   readonly #onOver: (waiter: Waiter) => void
-  #nextMs = Number.POSITIVE_INFINITY
+  /** By their ends, the nearest last; some may have left. */
+  #soon: Waiter[] = []
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  /** Nobody's wait ends before, but for those in `#soon`. */
+  #lookAtMs = Number.POSITIVE_INFINITY
+  #timerAtMs = Number.POSITIVE_INFINITY
   #timer: TimerHandle
 
   constructor(clock: Clock, waiters: Iterable<Waiter>, onOver: (waiter: Waiter) => void) {
@@ -71,31 +83,55 @@ export class WaitEnds {
   }
 
   watch(waiter: Waiter): void {
-    if (!waiter.overdue && waiter.endMs < this.#nextMs)
-      this.#set(waiter.endMs, waiter.endMs - this.#clock.monotonicMs())
+    // Who was there at the last look is in `#soon`, or has an end after the next.
+    if (waiter.overdue || waiter.endMs >= this.#lookAtMs || waiter.enteredAtMs < this.#lookedAtMs) return
+    this.#lookAtMs = waiter.endMs
+    this.#wakeAt(waiter.endMs, this.#clock.monotonicMs())
   }
 
   stop(): void {
-    this.#nextMs = Number.POSITIVE_INFINITY
+    this.#soon = []
+    this.#lookAtMs = Number.POSITIVE_INFINITY
+    this.#timerAtMs = Number.POSITIVE_INFINITY
     this.#clock.clearTimer(this.#timer)
   }
 
-  #set(atMs: number, delayMs: number): void {
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (atMs >= this.#timerAtMs) return
     this.#clock.clearTimer(this.#timer)
-    this.#nextMs = atMs
+    this.#timerAtMs = atMs
     // Timers count whole milliseconds, and many waits may end in the same one.
-    this.#timer = this.#clock.setTimer(() => this.#look(), Math.max(1, Math.ceil(delayMs)))
+    this.#timer = this.#clock.setTimer(() => this.#wake(), Math.max(1, Math.ceil(atMs - nowMs)))
   }
 
-  #look(): void {
+  #wake(): void {
     const nowMs = this.#clock.monotonicMs()
-    this.#nextMs = Number.POSITIVE_INFINITY
-    let nextMs = Number.POSITIVE_INFINITY
+    this.#timerAtMs = Number.POSITIVE_INFINITY
+    if (this.#lookAtMs <= nowMs) this.#look(nowMs)
+    const nextMs = this.#endSoonest(nowMs)
+    this.#wakeAt(Math.min(nextMs, this.#lookAtMs), nowMs)
+  }
+
+  #look(nowMs: number): void {
+    this.#lookedAtMs = nowMs
+    this.#lookAtMs = Number.POSITIVE_INFINITY
+    this.#soon = []
     for (const waiter of this.#waiters) {
       if (waiter.overdue) continue
-      if (waiter.endMs <= nowMs) this.#onOver(waiter)
-      else nextMs = Math.min(nextMs, waiter.endMs)
+      if (waiter.endMs < nowMs + SOON_MS) this.#soon.push(waiter)
+      else this.#lookAtMs = Math.min(this.#lookAtMs, waiter.endMs)
     }
-    if (nextMs < this.#nextMs) this.#set(nextMs, nextMs - nowMs)
+    this.#soon.sort((a, b) => a.endMs - b.endMs).reverse()
+  }
+
+  /** Ends what is over; when the next of `#soon` is. */
+  #endSoonest(nowMs: number): number {
+    for (let next = this.#soon.at(-1); next !== undefined; next = this.#soon.at(-1)) {
+      const waits = next.inLine && !next.overdue
+      if (waits && next.endMs > nowMs) return next.endMs
+      this.#soon.pop()
+      if (waits) this.#onOver(next)
+    }
+    return Number.POSITIVE_INFINITY
   }
 }

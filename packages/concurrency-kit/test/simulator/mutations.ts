@@ -140,9 +140,9 @@ export const mutations: readonly Change[] = [
   },
   {
     what: 'the last in line is served first',
-    file: queue,
-    find: 'for (const waiter of this.#waiters) return waiter\n    return undefined',
-    replace: 'return [...this.#waiters].at(-1)',
+    file: 'src/lock/waiting-line.ts',
+    find: 'return this.#first',
+    replace: 'return this.#last',
   },
   {
     what: 'waiters trust announcements alone',
@@ -201,8 +201,20 @@ export const mutations: readonly Change[] = [
   {
     what: 'when one wait is over, nobody looks at the others any more',
     file: 'src/lock/waiter.ts',
-    find: 'if (nextMs < this.#nextMs) this.#set(nextMs, nextMs - nowMs)',
+    find: 'this.#wakeAt(Math.min(nextMs, this.#lookAtMs), nowMs)',
     replace: '',
+  },
+  {
+    what: 'those whose waits end soon are ended from the latest on',
+    file: 'src/lock/waiter.ts',
+    find: '.reverse()',
+    replace: '',
+  },
+  {
+    what: 'who leaves from between two others takes those behind along',
+    file: 'src/lock/waiting-line.ts',
+    find: 'before.behind = behind',
+    replace: 'before.behind = undefined',
   },
   {
     what: 'a waiter that was served keeps its listener',
