@@ -1,0 +1,53 @@
+import { table } from '../../src/demo/table.ts'
+import type { Finding } from '../../src/demo/verdict.ts'
+import type { Verdict } from './checker.ts'
+import type { HistoryReport } from './run.ts'
+
+const SHOWN = 20
+
+const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
+const listed = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+
+/** What was done, and what was felt of the faults. */
+export function findingsOf({ tally, faults, verdict, completed, tookMs }: HistoryReport): Finding[] {
+  const { intents, outcomes, operations, retries, unforeseen, longestGap, longestCharge } = tally
+  const injected = [...faults.values()].reduce((sum, count) => sum + count, 0)
+  return [
+    ['operations', `${operations} (${Math.round(operations / (tookMs.operations / 1_000))}/s)`],
+    ['of which', listed(intents)],
+    ['requests', listed(outcomes)],
+    ['retries', String(retries)],
+    ['faults', String(injected)],
+    ['longest without a new charge', seconds(longestGap / 1_000)],
+    ['longest until a charge was answered', seconds(longestCharge / 1_000)],
+    ['operations, settling, check', Object.values(tookMs).map(seconds).join(', ')],
+    ['answers 500', String(unforeseen), unforeseen === 0],
+    ['keys answered, records COMPLETED', `${verdict.keys}, ${completed}`, verdict.keys === completed],
+    ...judged(verdict),
+  ]
+}
+
+export function judged({ violations, undecided, open }: Verdict): Finding[] {
+  return [
+    ['keys never answered', String(open)],
+    ['users undecided', String(undecided.length), undecided.length === 0],
+    ['violations', String(violations.length), violations.length === 0],
+  ]
+}
+
+export function faultTable(faults: HistoryReport['faults']): string {
+  return table(['fault', 'times'], [...faults].sort())
+}
+
+/** The first violations, and how many there are of each kind. */
+export function violationTexts({ violations }: Verdict): string[] {
+  const counts: Record<string, number> = {}
+  for (const { kind } of violations) counts[kind] = (counts[kind] ?? 0) + 1
+  const first = violations
+    .slice(0, SHOWN)
+    .map(({ kind, user, message, lines }) => `${kind}, user ${user}, lines ${lines.join(' and ')}: ${message}`)
+  return violations.length === 0 ? [] : [...first, listed(counts)]
+}
