@@ -8,10 +8,10 @@ export interface Bound {
 }
 
 export const NEVER: Bound = { at: Number.POSITIVE_INFINITY, line: 0 }
-export const ALWAYS: Bound = { at: Number.NEGATIVE_INFINITY, line: 0 }
+const ALWAYS: Bound = { at: Number.NEGATIVE_INFINITY, line: 0 }
 
 /** A charge that was answered: done once, between its key's first request and its key's first answer. */
-export interface DoneCharge {
+interface DoneCharge {
   readonly key: string
   readonly amount: number
   /** After it. */

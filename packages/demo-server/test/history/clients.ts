@@ -3,24 +3,15 @@ import { Chance } from '../../../concurrency-kit/test/simulator/chance.ts'
 import { Connection, type HttpAnswer, NotSentError } from './connection.ts'
 import type { Outcome } from './format.ts'
 import { type Charge, Keys } from './keys.ts'
+import { drawOperation, USERS, type Wanted } from './mix.ts'
 import { nowMicros, type Recorder } from './recorder.ts'
 import { type Intent, Tally } from './tally.ts'
 
 export const CLIENTS = 64
-export const USERS = 100
-/** Users who get most of it: several clients are at each of them all the time. */
-const HOT_USERS = 6
-const HOT_SHARE = 0.7
-/** Up to which share of the operations it is a new charge, a repeated key, a key with another amount, and else a balance. */
-const [CHARGES, REPEATS, OTHER_PAYLOADS] = [0.35, 0.59, 0.6]
-const MOST_AMOUNT = 100_000
 const DEADLINE_MS = 4_000
 const MOST_ATTEMPTS = 6
 const LONGEST_PAUSE_MS = 2_000
 const SETTLE_MS = 90_000
-
-/** A request for a charge, or without a key for a balance. */
-type Wanted = Charge | { readonly key?: undefined; readonly user: number; readonly amount?: undefined }
 
 /** Clients that charge, repeat and read, and write down what they did and heard. */
 export class Clients {
@@ -88,7 +79,7 @@ export class Clients {
   }
 
   async #operation(process: number, chance: Chance): Promise<void> {
-    const [intent, wanted] = this.#draw(chance)
+    const [intent, wanted] = drawOperation(chance, this.#keys, (key) => this.#open.has(key))
     this.#begin(intent)
     const isNew = intent === 'charge' && wanted.key !== undefined
     if (isNew) this.#open.set(wanted.key, wanted)
@@ -96,17 +87,6 @@ export class Clients {
     if (!(await this.#ask(process, wanted, chance, MOST_ATTEMPTS)) || !isNew) return
     this.#open.delete(wanted.key)
     this.tally.charged(invoked, nowMicros())
-  }
-
-  #draw(chance: Chance): [Intent, Wanted] {
-    const user = chance.happens(HOT_SHARE) ? chance.whole(1, HOT_USERS) : chance.whole(HOT_USERS + 1, USERS)
-    const share = chance.unit()
-    if (share < CHARGES) return ['charge', this.#keys.next(user, chance.whole(1, MOST_AMOUNT), chance)]
-    const old = share < OTHER_PAYLOADS ? this.#keys.old(chance) : undefined
-    // With another amount only what was answered: one that is open is to be settled with its own.
-    if (old && share >= REPEATS && !this.#open.has(old.key))
-      return ['other payload', { ...old, amount: old.amount + 1 }]
-    return old ? ['repeat', old] : ['balance', { user }]
   }
 
   #begin(intent: Intent): void {

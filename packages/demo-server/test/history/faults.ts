@@ -20,9 +20,11 @@ interface Fault {
   inject(arena: Arena, instance: Instance, chance: Chance): Promise<void>
   /** Whether it hits one instance alone. */
   readonly isLocal: boolean
+  /** What the engines must be able to do. */
+  readonly needs?: 'restartRedis' | 'restartPostgres'
 }
 
-const [SHORTEST_MS, LONGEST_MS, LONGEST_DOWN_MS, TRAP_MS] = [200, 3_000, 1_000, 2_000]
+const [SHORTEST_MS, LONGEST_MS, LONGEST_DOWN_MS, TRAP_MS] = [200, 1_600, 1_000, 2_000]
 
 const local = (name: string, weight: number, inject: Fault['inject']): Fault => ({
   name,
@@ -73,9 +75,12 @@ const ofLines = [
   local('answer to a COMMIT swallowed', 1, (_, instance) => loseCommit(instance, 'swallow')),
 ]
 
-const ofStores = [
-  wide('Redis restarted, empty', 3, async ({ engines }) => engines.restartRedis?.()),
-  wide('Postgres killed and restarted', 2, async ({ engines }) => engines.restartPostgres?.()),
+const ofStores: readonly Fault[] = [
+  { ...wide('Redis restarted, empty', 3, async ({ engines }) => engines.restartRedis?.()), needs: 'restartRedis' },
+  {
+    ...wide('Postgres killed and restarted', 2, async ({ engines }) => engines.restartPostgres?.()),
+    needs: 'restartPostgres',
+  },
   wide('Redis hangs', 2, ({ fleet }, _, chance) =>
     hang(
       fleet.instances.map(({ redis }) => redis),
@@ -110,9 +115,7 @@ export async function injectFaults(
   const felt = new Map<string, number>()
   const chances = new Chance(seed + 1)
   const { clients, engines, fleet } = arena
-  const possible = ({ name }: Fault) =>
-    !(name.startsWith('Redis restarted') && !engines.restartRedis) &&
-    !(name.startsWith('Postgres killed') && !engines.restartPostgres)
+  const possible = ({ needs }: Fault) => needs === undefined || engines[needs] !== undefined
   const lane = async (faults: readonly Fault[], share: number, chance: Chance) => {
     let deck: Fault[] = []
     for (let at = 0; ; ) {

@@ -32,13 +32,14 @@ export async function startFleet(
   settings: Readonly<Record<string, string>>,
 ): Promise<Fleet> {
   const databaseUrl = await engines.freshDatabase()
+  const [redisPort, postgresPort] = [localPort(engines.redisUrl, 6379), localPort(databaseUrl, 5432)]
   const closing: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const close of closing.splice(0).reverse()) await close()
   }
   const start = async (): Promise<Instance> => {
-    const redis = await FaultyLine.to(Number(new URL(engines.redisUrl).port))
-    const postgres = await FaultyLine.to(Number(new URL(databaseUrl).port))
+    const redis = await FaultyLine.to(redisPort)
+    const postgres = await FaultyLine.to(postgresPort)
     closing.push(async () => {
       await Promise.all([redis.close(), postgres.close()])
     })
@@ -72,4 +73,11 @@ export async function startFleet(
   }
   const instances = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
   return { instances, ledger: postgresLedger(databaseUrl), stop }
+}
+
+function localPort(url: string, usual: number): number {
+  const { hostname, port } = new URL(url)
+  if (!['localhost', '127.0.0.1'].includes(hostname))
+    throw new Error(`lines lead to this machine alone, not to ${hostname}`)
+  return Number(port || usual)
 }

@@ -43,7 +43,7 @@ export interface BalanceLine extends OperationLine {
   readonly balance?: number
 }
 
-export interface FaultLine {
+interface FaultLine {
   readonly kind: 'fault'
   readonly fault: string
   /** Missing where all of them were hit. */

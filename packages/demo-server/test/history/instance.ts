@@ -3,7 +3,7 @@ import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
 import { startDemoServer } from '../../src/demo-server.ts'
 
-const limits = { lockTtlMs: 2_000, lockWaitMs: 3_000, keyWaitMs: 2_000 }
+const limits = { lockTtlMs: 1_000, lockWaitMs: 3_000, keyWaitMs: 2_000 }
 
 const config = readConfig(process.env)
 const log = pino({ level: config.logLevel })

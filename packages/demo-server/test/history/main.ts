@@ -25,14 +25,19 @@ const { positionals, values } = parseArgs({
 /** Paths are those of the shell that pnpm was called from. */
 const path = (name: string) => resolve(process.env.INIT_CWD ?? '.', name)
 
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new Error(`${JSON.stringify(text)} is to be a whole number`)
+}
+
 async function record(engines: Engines): Promise<boolean> {
   const [operations = '1000000', seed = '1', file] = positionals
   const to = file === undefined ? join(mkdtempSync(join(tmpdir(), 'history-')), 'history.jsonl') : path(file)
   const report = await runHistory(engines, {
-    operations: Number(operations),
-    seed: Number(seed),
+    operations: wholeNumber(operations),
+    seed: wholeNumber(seed),
     file: to,
-    faultEvery: Number(values.every),
+    faultEvery: wholeNumber(values.every),
     settings: Object.fromEntries(values.switch.map((each) => each.split('=') as [string, string])),
     onProgress: (tally) => console.log(`  ${tally.operations} operations, ${tally.retries} retries`),
   })
@@ -47,7 +52,8 @@ async function record(engines: Engines): Promise<boolean> {
 async function check(file: string): Promise<boolean> {
   const judgement = await checkFile(file)
   for (const text of violationTexts(judgement)) console.error(text)
-  return verdict([['keys answered', String(judgement.keys)], ...judged(judgement)])
+  const { keys, open } = judgement
+  return verdict([['keys answered, never answered', `${keys}, ${open}`], ...judged(judgement)])
 }
 
 async function main(): Promise<boolean> {

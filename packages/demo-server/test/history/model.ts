@@ -32,7 +32,7 @@ export interface Request {
   readonly answered: number
 }
 
-export const USERS = [1, 2] as const
+const USERS = [1, 2] as const
 const STARTING = 1_000
 
 const step = fc.record<Step>({

@@ -26,13 +26,13 @@ export function findingsOf({ tally, faults, verdict, completed, tookMs }: Histor
     ['operations, settling, check', Object.values(tookMs).map(seconds).join(', ')],
     ['answers 500', String(unforeseen), unforeseen === 0],
     ['keys answered, records COMPLETED', `${verdict.keys}, ${completed}`, verdict.keys === completed],
+    ['keys never answered', String(verdict.open), verdict.open === 0],
     ...judged(verdict),
   ]
 }
 
-export function judged({ violations, undecided, open }: Verdict): Finding[] {
+export function judged({ violations, undecided }: Verdict): Finding[] {
   return [
-    ['keys never answered', String(open)],
     ['users undecided', String(undecided.length), undecided.length === 0],
     ['violations', String(violations.length), violations.length === 0],
   ]

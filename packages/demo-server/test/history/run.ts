@@ -1,14 +1,15 @@
 import type { Engines } from '../../src/demo/cluster/engines.ts'
 import { checkFile } from './check-file.ts'
 import type { Verdict } from './checker.ts'
-import { CLIENTS, Clients, USERS } from './clients.ts'
+import { CLIENTS, Clients } from './clients.ts'
 import { injectFaults } from './faults.ts'
 import { startFleet } from './fleet.ts'
 import { FORMAT_VERSION } from './format.ts'
+import { USERS } from './mix.ts'
 import { nowMicros, Recorder } from './recorder.ts'
 import type { Tally } from './tally.ts'
 
-export const INSTANCES = 4
+const INSTANCES = 4
 
 export interface HistoryPlan {
   readonly operations: number

@@ -1,7 +1,7 @@
 import { ModelServer } from './model.ts'
 
 /** A model server that goes wrong once, in a way that those who get its answers can see. */
-export abstract class WrongServer extends ModelServer {
+abstract class WrongServer extends ModelServer {
   wentWrong = false
   #chances: number
 
