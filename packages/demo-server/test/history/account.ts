@@ -105,9 +105,11 @@ function statesOf({ starting, done, seen }: AccountHistory, found: Found): State
 /** Has each state begin as early as it can: after what was seen of those below it. It must not be too late for its own. */
 function inOrder(states: readonly State[], seen: AccountHistory['seen'], found: Found): void {
   let earliest = ALWAYS
-  for (const [index, { balance, by }] of states.entries()) {
+  for (const [index, state] of states.entries()) {
+    const { balance, by } = state
     if (by) earliest = later(earliest, by.invoked)
-    const limit = latestOf(states[index] as State, seen)
+    const limit = latestOf(state, seen)
+    // Nothing is too late for the start: it was there before everything.
     if (index > 0 && earliest.at > limit.at) {
       const [before, after] = [`line ${limit.line} was answered at ${limit.at} µs`, `line ${earliest.line} was sent`]
       const message = `${balance} was there when ${before}, and not yet, or less, when ${after} at ${earliest.at} µs`
@@ -122,9 +124,10 @@ function gapsIn(states: readonly State[], seen: AccountHistory['seen']): Gap[] {
   const gaps: Gap[] = []
   let latest = Number.POSITIVE_INFINITY
   for (let index = states.length - 1; index > 0; index -= 1) {
-    const { balance, by } = states[index] as State
+    const state = states[index] as State
+    const { balance, by } = state
     const below = (states[index - 1] as State).balance
-    latest = Math.min(latest, latestOf(states[index] as State, seen).at)
+    latest = Math.min(latest, latestOf(state, seen).at)
     if (by === undefined || by.balance - by.amount > below) gaps.push({ amount: balance - below, latest })
   }
   return gaps

@@ -97,7 +97,7 @@ export class Clients {
     this.#waiting = this.#waiting.filter((each) => !this.over && each.operations > operations)
   }
 
-  /** Asks at one instance after the other, as k6/lib/charge.js does, until the answer settles it; false if none did. */
+  /** Asks at one instance after the other, much as k6/lib/charge.js does, until the answer settles it; false if none did. */
   async #ask(process: number, wanted: Wanted, chance: Chance, attempts: number): Promise<boolean> {
     const count = this.#connections[process]?.length ?? 1
     const first = chance.whole(0, count - 1)

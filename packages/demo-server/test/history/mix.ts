@@ -7,7 +7,7 @@ export const USERS = 100
 const HOT_USERS = 6
 const HOT_SHARE = 0.7
 /** Up to which share of the operations it is a new charge, a repeated key, a key with another amount, and else a balance. */
-const [CHARGES, REPEATS, OTHER_PAYLOADS] = [0.35, 0.59, 0.6]
+const [CHARGES, REPEATS, OTHER_PAYLOADS] = [0.25, 0.54, 0.55]
 const MOST_AMOUNT = 100_000
 
 /** A request for a charge, or without a key for a balance. */
