@@ -115,6 +115,13 @@ test("a charge counts from its key's first request to its first answer, not from
   ])
 })
 
+test('the order of the lines says nothing, their times do', () => {
+  const repeated = charged('a', 10, 110, [30, 40])
+  expect(found(read(110, [5, 10]), repeated)).toEqual(['order in time'])
+  expect(found(read(110, [5, 10]), repeated, lost('a', 10, [0, 100]))).toEqual([])
+  expect(found(charged('a', 10, 110, [20, 30]), read(110, [0, 50]), read(110, [0, 10]))).toEqual(['order in time'])
+})
+
 test('a request that surely did nothing does not explain money, and does not open the time of its key', () => {
   const refused: HistoryLine = { ...lost('a', 10, [0, 5]), outcome: 'fail' } as HistoryLine
   expect(found(refused, read(110, [10, 20]))).toEqual(['unexplained money'])
