@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HistoryChecker, type Verdict } from './checker.ts'
@@ -50,6 +51,13 @@ test('charges, replays and reads in an order that agrees with time are right', (
       read(115, [20, 41]),
     ),
   ).toEqual([])
+})
+
+test('the history in the document is right', () => {
+  const text = readFileSync(new URL('../../../../docs/history.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```json\n([^`]+)\n```/.exec(text) ?? []
+  const { violations, keys } = judge(example.split('\n').map((line) => JSON.parse(line)))
+  expect([violations, keys]).toEqual([[], 2])
 })
 
 test('a history without its header is none', () => {

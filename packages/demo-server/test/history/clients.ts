@@ -133,7 +133,8 @@ export class Clients {
     this.tally.answered(outcome, answer?.status)
     const line = { process, instance, user, invoked, answered: nowMicros(), outcome, ...status }
     const text = outcome === 'ok' ? answer?.text : undefined
-    if (key === undefined) this.#recorder.write({ kind: 'balance', ...line, ...(text && JSON.parse(text)) })
+    if (key === undefined)
+      this.#recorder.write({ kind: 'balance', ...line, ...(text && { balance: JSON.parse(text).balance }) })
     else this.#recorder.write({ kind: 'charge', ...line, key, amount, ...(text && { answer: text }) })
     return answer
   }
