@@ -58,6 +58,7 @@ export class Clients {
   async settle(): Promise<void> {
     const deadline = performance.now() + SETTLE_MS
     const charges = [...this.#open.values()]
+    this.tally.leftOpen = charges.length
     const users = Array.from({ length: USERS }, (_, index) => index + 1)
     const reads = this.#connections[0]?.flatMap((_, instance) => users.map((user) => ({ user, instance }))) ?? []
     await this.#each(async (process, chance) => {

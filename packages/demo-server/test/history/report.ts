@@ -13,13 +13,14 @@ const listed = (counts: Readonly<Record<string, number>>) =>
 
 /** What was done, and what was felt of the faults. */
 export function findingsOf({ tally, faults, verdict, completed, tookMs }: HistoryReport): Finding[] {
-  const { intents, outcomes, operations, retries, unforeseen, longestGap, longestCharge } = tally
+  const { intents, outcomes, operations, retries, leftOpen, unforeseen, longestGap, longestCharge } = tally
   const injected = [...faults.values()].reduce((sum, count) => sum + count, 0)
   return [
     ['operations', `${operations} (${Math.round(operations / (tookMs.operations / 1_000))}/s)`],
     ['of which', listed(intents)],
     ['requests', listed(outcomes)],
     ['retries', String(retries)],
+    ['charges given up, and settled at the end', String(leftOpen)],
     ['faults', String(injected)],
     ['longest without a new charge', seconds(longestGap / 1_000)],
     ['longest until a charge was answered', seconds(longestCharge / 1_000)],

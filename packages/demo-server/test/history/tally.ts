@@ -10,6 +10,8 @@ export class Tally {
   /** Answers that say that the server has no word for what went wrong. */
   unforeseen = 0
   retries = 0
+  /** Charges that their client had given up when all was over, to be settled then. */
+  leftOpen = 0
   /** Longest time in which no new charge was answered, in µs. */
   longestGap = 0
   /** Longest time from a charge's first request to its first answer, in µs. */
