@@ -3,7 +3,7 @@ import type { Finding } from '../../src/demo/verdict.ts'
 import type { Verdict } from './checker.ts'
 import type { HistoryReport } from './run.ts'
 
-const SHOWN = 20
+const SHOWN = 5
 
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 const listed = (counts: Readonly<Record<string, number>>) =>
@@ -43,12 +43,14 @@ export function faultTable(faults: HistoryReport['faults']): string {
   return table(['fault', 'times'], [...faults].sort())
 }
 
-/** The first violations, and how many there are of each kind. */
+/** The first violations of each kind, and how many there are. */
 export function violationTexts({ violations }: Verdict): string[] {
   const counts: Record<string, number> = {}
-  for (const { kind } of violations) counts[kind] = (counts[kind] ?? 0) + 1
-  const first = violations
-    .slice(0, SHOWN)
-    .map(({ kind, user, message, lines }) => `${kind}, user ${user}, lines ${lines.join(' and ')}: ${message}`)
+  const first: string[] = []
+  for (const { kind, user, message, lines } of violations) {
+    const count = (counts[kind] ?? 0) + 1
+    counts[kind] = count
+    if (count <= SHOWN) first.push(`${kind}, user ${user}, lines ${lines.join(' and ')}: ${message}`)
+  }
   return violations.length === 0 ? [] : [...first, listed(counts)]
 }
