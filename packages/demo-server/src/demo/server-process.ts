@@ -42,7 +42,12 @@ export async function startServer(
   const forget = onExit(() => child.kill('SIGKILL'))
   const exited = once(child, 'exit').finally(forget)
   const url = `http://127.0.0.1:${port}`
-  await ready(url, exited)
+  try {
+    await ready(url, exited)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
   return {
     url,
     pid: child.pid ?? Number.NaN,
