@@ -4,6 +4,7 @@ import {
   AmbiguousOutcomeError,
   FingerprintMismatchError,
   IdempotencyInProgressError,
+  isAmbiguousOutcomeError,
   LeaseLostError,
 } from '../errors.ts'
 import { events } from '../events.ts'
@@ -65,8 +66,8 @@ export async function runLeased<Result>(
     settlement = await settle(run, () => (probed.found ? probed.result : handler(context)))
   } catch (error) {
     work.stop()
-    // What the vanished owner did is as unknown as before: whoever comes next must ask the probe again.
-    void giveUp(probing ? 'renew' : 'abandon', store, owned)
+    // What the vanished owner did is as unknown as before, or what this one did is, as it says itself: so whoever comes next finds it.
+    void giveUp(probing || isAmbiguousOutcomeError(error) ? 'renew' : 'abandon', store, owned)
     throw error
   }
   await work.complete({ ...settlement, retentionMs })

@@ -63,6 +63,14 @@ export const idempotencyBreaks: readonly Break[] = [
     tests: leased,
   },
   {
+    pitfall: 'I3',
+    what: 'a handler that does not know what became of its effect frees its key',
+    file: leasedRun,
+    find: 'probing || isAmbiguousOutcomeError(error)',
+    replace: 'probing',
+    tests: 'test/idempotency/ambiguous.test.ts',
+  },
+  {
     pitfall: 'I4',
     what: 'the fingerprint is lost',
     file: records,
