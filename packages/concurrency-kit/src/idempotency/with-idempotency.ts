@@ -29,7 +29,7 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
  * @throws FingerprintMismatchError the key was used with another payload; nothing ran.
  * @throws IdempotencyInProgressError another run did not end within `waitMs`; this call's handler did not run.
- * @throws ResultNotSerializableError the result is not JSON; rolled back, or its claim released.
+ * @throws ResultNotSerializableError the result is not JSON; rolled back, or its key is ambiguous.
  * @throws TransactionRetriesError every attempt met another transaction; nothing happened.
  * @throws AmbiguousOutcomeError it cannot be known whether the effect happened.
  * @throws StoreError the store failed; transactional: nothing happened.
