@@ -185,6 +185,14 @@ export const optimisticBreaks: readonly Break[] = [
     tests: 'test/idempotency/sqlite.test.ts',
   },
   {
+    pitfall: 'S10',
+    what: 'a busy file is a failure of an update at once',
+    file: 'src/optimistic/update-run.ts',
+    find: 'const passes = this.#thrown === undefined && isStoreError(error) && error.transient',
+    replace: 'const passes = false',
+    tests: versioned,
+  },
+  {
     pitfall: 'S14',
     what: 'the purge cannot use its index',
     file: 'src/sql/sqlite.ts',
