@@ -98,7 +98,7 @@ export class AmbiguousOutcomeError extends ConcurrencyKitError {
 }
 export const isAmbiguousOutcomeError = guard<AmbiguousOutcomeError>('AMBIGUOUS_OUTCOME')
 
-/** The handler's result would not come back from the record as it is. The attempt was rolled back or its claim released. */
+/** The handler's result would not come back from the record as it is. The attempt was rolled back; on a leased store its effect stands, and the key is ambiguous. */
 export class ResultNotSerializableError extends ConcurrencyKitError {
   override readonly name = 'ResultNotSerializableError'
   override readonly code = 'RESULT_NOT_SERIALIZABLE'

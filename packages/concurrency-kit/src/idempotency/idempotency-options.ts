@@ -48,8 +48,8 @@ export type Probe<Result> = (request: {
 export interface LeasedOptions<Result> extends RunOptions<Result> {
   readonly store: LeasedIdempotencyStore
   /**
-   * What to do under a key whose owner vanished, perhaps after the effect: `rerun` (at least once), `refuse` with
-   * `AmbiguousOutcomeError` (at most once), or a probe that finds out.
+   * What to do under a key whose owner vanished, perhaps after the effect, or threw an `AmbiguousOutcomeError`: `rerun`
+   * (at least once), `refuse` with `AmbiguousOutcomeError` (at most once), or a probe that finds out.
    */
   readonly onAmbiguous: 'rerun' | 'refuse' | Probe<Result>
   /** How long an owner that went silent counts as alive, in ms, integer >= 1; renewed while it runs. @defaultValue 30_000 */

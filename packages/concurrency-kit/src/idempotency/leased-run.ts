@@ -4,6 +4,7 @@ import {
   AmbiguousOutcomeError,
   FingerprintMismatchError,
   IdempotencyInProgressError,
+  isAmbiguousOutcomeError,
   LeaseLostError,
 } from '../errors.ts'
 import { events } from '../events.ts'
@@ -57,16 +58,21 @@ export async function runLeased<Result>(
   }
   const work = new OwnedWork(store, owned, leaseMs, sentAt, signal)
   let settlement: Settlement
-  let probing = attempt > 1 && typeof onAmbiguous === 'function'
+  const probing = attempt > 1 && typeof onAmbiguous === 'function'
+  // As long as the probe has not answered it is unknown what the vanished owner did; once there is a result, the effect stands.
+  let mayStand = probing
   try {
     const probed = probing ? await (onAmbiguous as Probe<Result>)({ key, scope, signal }) : { found: false as const }
-    probing = false
+    mayStand = false
     const context = { signal: work.signal, assertOwned: () => work.assertOwned(), idempotencyKey: key, attempt }
-    settlement = await settle(run, () => (probed.found ? probed.result : handler(context)))
+    settlement = await settle(run, async () => {
+      const result = probed.found ? probed.result : await handler(context)
+      mayStand = true
+      return result
+    })
   } catch (error) {
     work.stop()
-    // What the vanished owner did is as unknown as before: whoever comes next must ask the probe again.
-    void giveUp(probing ? 'renew' : 'abandon', store, owned)
+    void giveUp(mayStand || isAmbiguousOutcomeError(error) ? 'renew' : 'abandon', store, owned)
     throw error
   }
   await work.complete({ ...settlement, retentionMs })

@@ -14,7 +14,8 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  *
  * On a transactional store the handler's effects through `transaction` and the record commit together: exactly once in
  * that database. On a leased store it is at least or at most once, as `onAmbiguous` says. Errors of the handler come
- * through as thrown and leave no record, unless `finalErrors` names them.
+ * through as thrown and leave no record, unless `finalErrors` names them; on a leased store one that does not know whether its
+ * effect happened throws `AmbiguousOutcomeError`, and the key is as ambiguous as if its process had died.
  *
  * Callers in this process that come while the key runs join it. The first call, too, resolves to the stored value as it
  * is read back.
@@ -28,7 +29,7 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
  * @throws FingerprintMismatchError the key was used with another payload; nothing ran.
  * @throws IdempotencyInProgressError another run did not end within `waitMs`; this call's handler did not run.
- * @throws ResultNotSerializableError the result is not JSON; rolled back, or its claim released.
+ * @throws ResultNotSerializableError the result is not JSON; rolled back, or its key is ambiguous.
  * @throws TransactionRetriesError every attempt met another transaction; nothing happened.
  * @throws AmbiguousOutcomeError it cannot be known whether the effect happened.
  * @throws StoreError the store failed; transactional: nothing happened.

@@ -1,5 +1,6 @@
 import type { Break } from './break.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
+import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
 import { everyStoreBreaks } from './breaks/every-store.ts'
 import { idempotencyBreaks } from './breaks/idempotency.ts'
 import { ioredisBreaks } from './breaks/ioredis.ts'
@@ -14,6 +15,7 @@ export const breaks: readonly Break[] = [
   ...lockBreaks,
   ...lockOnPostgresBreaks,
   ...everyStoreBreaks,
+  ...everyRecordStoreBreaks,
   ...idempotencyBreaks,
   ...optimisticBreaks,
   ...postgresBreaks,

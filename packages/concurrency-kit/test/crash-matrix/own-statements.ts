@@ -5,6 +5,10 @@ interface Prepared {
   [verb: string]: (...bindings: unknown[]) => unknown
 }
 
+interface Connection {
+  prepare(sql: string): Prepared
+}
+
 /** The statements of this process on its SQLite file, which no line sees; before or after one of them it kills itself. */
 export class OwnStatements {
   heard: Heard[] = []
@@ -13,10 +17,18 @@ export class OwnStatements {
   static async of(knex: Knex): Promise<OwnStatements> {
     const statements = new OwnStatements()
     const connection = await knex.client.acquireConnection()
-    const prepare = connection.prepare.bind(connection)
-    connection.prepare = (sql: string) => statements.#watched(sql, prepare(sql))
+    statements.watch(connection)
     knex.client.releaseConnection(connection)
     return statements
+  }
+
+  /** Watches a connection, or all of them by their prototype. */
+  watch(connection: Connection): void {
+    const { prepare } = connection
+    const watched = this.#watched.bind(this)
+    connection.prepare = function (this: Connection, sql) {
+      return watched(sql, prepare.call(this, sql))
+    }
   }
 
   arm(trap?: { readonly statement: number; readonly moment: Moment }): void {

@@ -81,10 +81,10 @@ export function possible(kind: Kind, moment: Moment, { text, place }: Heard): bo
 }
 
 /** So many of the plans, evenly spread; each as often as the others where there are fewer. */
-export function pick(plans: readonly Plan[], count: number): Plan[] {
+export function pick<Point = Plan>(plans: readonly Point[], count: number): Point[] {
   if (plans.length === 0) return []
   return Array.from({ length: count }, (_, index) => {
     const at = count < plans.length ? Math.floor(((index + 0.5) * plans.length) / count) : index % plans.length
-    return plans[at] as Plan
+    return plans[at] as Point
   })
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Probe } from '../../src/idempotency/idempotency-options.ts'
+import { AmbiguousOutcomeError } from '../../src/errors.ts'
+import type { LeasedOptions, Probe } from '../../src/idempotency/idempotency-options.ts'
 import type {
   AttemptResult,
   LeasedIdempotencyStore,
@@ -78,6 +79,27 @@ describe('under a key whose owner vanished', () => {
     await settle()
     expect(await call(false)).toBe(1)
     expect(attempts).toEqual([2, 1])
+  })
+})
+
+describe('after a handler that threw AmbiguousOutcomeError', () => {
+  const call = (store: LeasedIdempotencyStore, onAmbiguous: LeasedOptions<number>['onAmbiguous'], fails = false) =>
+    withIdempotency({ key, store, onAmbiguous }, ({ attempt }) => {
+      if (fails) throw new AmbiguousOutcomeError(key, 'the provider did not answer')
+      return attempt
+    })
+
+  test.each<[string, LeasedOptions<number>['onAmbiguous'], unknown]>([
+    ['refuse', 'refuse', 'AmbiguousOutcomeError'],
+    ['rerun', 'rerun', 2],
+    ['a probe that finds it', async () => ({ found: true, result: 42 }), 42],
+    ['a probe that does not', async () => ({ found: false }), 2],
+  ])('I3: its key is as ambiguous as that of a dead owner, at once: %s', async (_, onAmbiguous, becomes) => {
+    const time = new VirtualTime()
+    const store = memoryIdempotencyStore({ environment: time })
+    await expect(call(store, onAmbiguous, true)).rejects.toThrow('the provider did not answer')
+    await time.advance(5)
+    expect(await call(store, onAmbiguous).catch(({ name }) => name)).toBe(becomes)
   })
 })
 

@@ -33,11 +33,13 @@ describe('I7: a result that JSON does not carry is refused, with its place', () 
     }
   })
 
-  test('by the call, which keeps nothing of it: the next one runs', async () => {
+  test('by the call on a leased store, whose effect stands: it is not done again unless `onAmbiguous` says so', async () => {
     const store = memoryIdempotencyStore()
-    const call = (result: unknown) => withIdempotency({ store, key: 'a', onAmbiguous: 'refuse' }, () => result)
-    await expect(call({ id: 1n })).rejects.toMatchObject({ code: 'RESULT_NOT_SERIALIZABLE', path: '$.id' })
-    expect(await call({ id: '1' })).toEqual({ id: '1' })
+    const call = (result: unknown, onAmbiguous: 'rerun' | 'refuse') =>
+      withIdempotency({ store, key: 'a', onAmbiguous }, () => result)
+    await expect(call({ id: 1n }, 'refuse')).rejects.toMatchObject({ code: 'RESULT_NOT_SERIALIZABLE', path: '$.id' })
+    await expect(call({ id: '1' }, 'refuse')).rejects.toMatchObject({ code: 'AMBIGUOUS_OUTCOME' })
+    expect(await call({ id: '1' }, 'rerun')).toEqual({ id: '1' })
   })
 })
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { createTables, knexLeasedIdempotencyStore } from '../../src/entries/knex.ts'
 import {
   isAmbiguousOutcomeError,
   isIdempotencyInProgressError,
@@ -12,7 +11,6 @@ import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { asAnotherProcess } from '../support/processes.ts'
 import { deferred } from '../support/rival.ts'
-import { sqliteFile } from '../support/sqlite.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
 
 const key = 'payment-1'
@@ -194,30 +192,4 @@ describe('a store that fails', () => {
     expect(isAmbiguousOutcomeError(await call)).toBe(true)
     expect(isAmbiguousOutcomeError(await outcomeOf(process().call(never, 'refuse')))).toBe(true)
   })
-})
-
-test('I9: a record that vanishes between two statements is claimed, never assumed', async () => {
-  const database = sqliteFile()
-  const knex = database.connect()
-  const rival = database.connect()
-  await createTables(knex, { leasedIdempotency: true })
-  await createTables(rival, { leasedIdempotency: true })
-  const other = knexLeasedIdempotencyStore({ knex: rival })
-  const claim = { scope: '', key, fingerprint: 'f', payload: null, leaseMs, retentionMs: 60_000, takeOver: false }
-  await other.claim({ ...claim, owner: 'other' })
-  let statements = 0
-  const leaving = {
-    client: knex.client,
-    transactionProvider: () => knex.transactionProvider(),
-    raw: async (sql: string, bindings: readonly never[]) => {
-      const rows = await knex.raw(sql, bindings)
-      statements += 1
-      if (statements === 1) await other.abandon({ ...claim, owner: 'other' })
-      return rows
-    },
-  }
-  const store = knexLeasedIdempotencyStore({ knex: leaving })
-  expect(await store.claim({ ...claim, owner: 'own' })).toEqual({ status: 'claimed', attempt: 1 })
-  expect(await store.renew({ ...claim, owner: 'own' })).toBe(true)
-  await database.close()
 })

@@ -143,6 +143,19 @@ describe('what is in the table', () => {
 })
 
 describe('a leased claim', () => {
+  test('S10: waits for a busy file with the event loop running', async () => {
+    const file = sqliteFile()
+    const [leases, rival] = [file.connect(), file.connect()]
+    await createTables(leases, { leasedIdempotency: true })
+    await rival.raw('BEGIN IMMEDIATE')
+    const store = knexLeasedIdempotencyStore({ knex: leases })
+    const call = withIdempotency({ store, key: 'k', onAmbiguous: 'refuse' }, () => 'done')
+    for (let turn = 0; turn < 3; turn += 1) expect((await leases.raw('SELECT 1 AS one'))[0].one).toBe(1)
+    await rival.raw('COMMIT')
+    expect(await call).toBe('done')
+    await file.close()
+  })
+
   test('whose owner’s lease ends while it is being looked at is taken over all the same, not called vanished', async () => {
     const file = sqliteFile()
     const leases = file.connect()

@@ -1,6 +1,11 @@
 import type { Knex } from 'knex'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createTables, knexIdempotencyStore, tableStatements } from '../../src/entries/knex.ts'
+import {
+  createTables,
+  knexIdempotencyStore,
+  knexLeasedIdempotencyStore,
+  tableStatements,
+} from '../../src/entries/knex.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { sqliteFile } from '../support/sqlite.ts'
 
@@ -60,12 +65,21 @@ test('a Knex instance of another database is refused, by name', async () => {
   await expect(createTables({} as never, all)).rejects.toThrow('knex must be a Knex instance')
 })
 
-test('S14: a purge goes through the index on the expiry, a batch at a time, and never scans the table', async () => {
-  await createTables(knex, { idempotency: true })
-  const store = knexIdempotencyStore({ knex })
+test.each([
+  { table: 'idempotency_records', open: knexIdempotencyStore, columns: '', values: '' },
+  {
+    table: 'leased_idempotency_records',
+    open: knexLeasedIdempotencyStore,
+    columns: ', owner, attempt, lease_ends_at_ms',
+    values: ", 'o', 1, 0",
+  },
+])('S14: a purge of $table goes through the index on the expiry, a batch at a time, and never scans it', async (of) => {
+  const { table, open, columns, values } = of
+  await createTables(knex, { idempotency: true, leasedIdempotency: true })
+  const store = open({ knex })
   await knex.raw(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-    INSERT INTO idempotency_records (idempotency_key, fingerprint, status, created_at, expires_at)
-    SELECT i, 'f', 'completed', '2026-01-01', CASE WHEN i % 2 THEN '2026-01-02 00:00:00.000' ELSE '2999-01-01 00:00:00.000' END FROM n`)
+    INSERT INTO ${table} (idempotency_key, fingerprint, status, created_at, expires_at ${columns})
+    SELECT i, 'f', 'completed', '2026-01-01', CASE WHEN i % 2 THEN '2026-01-02 00:00:00.000' ELSE '2999-01-01 00:00:00.000' END ${values} FROM n`)
   const plans: string[] = []
   const statements: { sql: string; bindings: unknown[] }[] = []
   knex.on('query', ({ sql, bindings }: { sql: string; bindings: unknown[] }) => statements.push({ sql, bindings }))
@@ -77,6 +91,6 @@ test('S14: a purge goes through the index on the expiry, a batch at a time, and 
   const [purge] = statements
   for (const { detail } of await knex.raw(`EXPLAIN QUERY PLAN ${purge?.sql}`, purge?.bindings as number[]))
     plans.push(detail)
-  expect(plans.join('; ')).toMatch(/SEARCH .* USING (COVERING )?INDEX idempotency_records_expires_at/)
-  expect(plans.join('; ')).not.toContain('SCAN idempotency_records')
+  expect(plans.join('; ')).toMatch(new RegExp(`SEARCH .* USING (COVERING )?INDEX ${table}_expires_at`))
+  expect(plans.join('; ')).not.toContain(`SCAN ${table}`)
 })

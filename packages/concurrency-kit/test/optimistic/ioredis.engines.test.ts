@@ -31,6 +31,23 @@ async function setUp() {
 }
 
 onRedis.describe('on Redis', () => {
+  onRedis.test('S8: the version is asked for in the write: what another wrote after the read stays', async () => {
+    const { rows, prefix, close } = await setUp()
+    const client = new Redis(sharedRedis())
+    const rival = ioredisVersionedStore<number, Counter>({ client, prefix })
+    const add = (by: number) => (row: Counter) => ({ count: row.count + by })
+    await rows.insert(1, { count: 0 })
+    let ran = 0
+    const stored = await optimisticUpdate({ store: rows, id: 1 }, async (row) => {
+      ran += 1
+      if (ran === 1) await optimisticUpdate({ store: rival, id: 1 }, add(1_000))
+      return add(1)(row)
+    })
+    expect([stored.count, ran]).toEqual([1_001, 2])
+    client.disconnect()
+    await close()
+  })
+
   onRedis.test('L19: a write whose reply is lost, and which the client sends again, counts once', async () => {
     const { line, prefix, rows, close } = await setUp()
     // The server knows the scripts: what is lost is the write's reply, not the asking for its text.

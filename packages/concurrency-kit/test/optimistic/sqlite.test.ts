@@ -78,7 +78,7 @@ describe('within a transaction', () => {
   })
 })
 
-test('a busy file is tried again outside of one, with the event loop running', async () => {
+test('S10: a busy file is tried again outside of a transaction, with the event loop running', async () => {
   const rival = database.connect()
   await rival.raw('BEGIN IMMEDIATE')
   const call = optimisticUpdate({ store: open(), id: 1, maxAttempts: 1_000 }, credit)

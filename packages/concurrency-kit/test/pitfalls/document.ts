@@ -1,8 +1,11 @@
-import { STORES, type StoreName } from '../lock/pitfalls/pitfall.ts'
+import { RECORD_STORES } from '../idempotency/pitfalls/pitfall.ts'
+import { recordPitfalls } from '../idempotency/pitfalls/prove.ts'
+import { STORES } from '../lock/pitfalls/pitfall.ts'
 import { pitfalls } from '../lock/pitfalls/prove.ts'
-import { ownPitfalls } from './own-pitfalls.ts'
+import { ownPitfalls, sqlPitfalls } from './own-pitfalls.ts'
 
-const row = /^\| ([LISCHTP]\d+) +\|(.*)\|([^|]*)\|$/gm
+/** Of a table of faults: the tables of stores have a cell less. */
+const row = /^\| ([LISCHTP]\d+) +\|(.*\|.*)\|([^|]*)\|$/gm
 
 /** Without what only lines up the columns. */
 export function withoutPadding(text: string): string {
@@ -14,29 +17,45 @@ export function numbersIn(text: string): string[] {
   return Array.from(text.matchAll(row), ([, number]) => number as string)
 }
 
-/** The document with its tests column and its table of stores as the tests are now; a note in place of tests stays. */
+/** The document with its tests column and its tables of stores as the tests are now; a note in place of tests stays. */
 export function withTests(text: string, tests: ReadonlyMap<string, readonly string[]>): string {
   const filled = text.replaceAll(row, (line, number: string, cells: string) => {
     const files = tests.get(number)
     return files === undefined ? line : `| ${number} |${cells}| ${files.join(', ')} |`
   })
-  return filled.replace(/(<!-- stores -->\n+)[\s\S]*?(\n+<!-- end -->)/, `$1${storesTable()}$2`)
+  const tables = {
+    locks: storesTable(STORES, [...pitfalls, ...ownPitfalls]),
+    records: storesTable(RECORD_STORES, recordPitfalls),
+    sql: [
+      '| number | can happen on | elsewhere it cannot, because |',
+      '| - | - | - |',
+      ...sqlPitfalls.map(({ number, on, elsewhere }) => `| ${number} | ${on} | ${elsewhere} |`),
+    ],
+  }
+  return Object.entries(tables).reduce(
+    (done, [name, lines]) =>
+      done.replace(new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- end -->)`), `$1\n${lines.join('\n')}\n\n$2`),
+    filled,
+  )
 }
 
-/** Of each lock fault the stores that it cannot happen on, and why. */
-function storesTable(): string {
+/** Of each fault the stores that it cannot happen on, and why. */
+function storesTable<Name extends string>(
+  stores: readonly Name[],
+  faults: readonly { readonly number: string; readonly not?: Partial<Record<Name, string>> }[],
+): string[] {
   const lines = ['| number | on | cannot happen, because |', '| - | - | - |']
-  const reasons = new Map<string, Map<string, StoreName[]>>()
-  for (const { number, not = {} } of [...pitfalls, ...ownPitfalls]) {
-    for (const store of STORES) {
+  const reasons = new Map<string, Map<string, Name[]>>()
+  for (const { number, not = {} as Partial<Record<Name, string>> } of faults) {
+    for (const store of stores) {
       const reason = not[store]
       if (reason === undefined) continue
-      const ofNumber = reasons.get(number) ?? new Map<string, StoreName[]>()
+      const ofNumber = reasons.get(number) ?? new Map<string, Name[]>()
       reasons.set(number, ofNumber.set(reason, [...(ofNumber.get(reason) ?? []), store]))
     }
   }
   const inOrder = [...reasons].sort(([a], [b]) => Number.parseInt(a.slice(1), 10) - Number.parseInt(b.slice(1), 10))
   for (const [number, byReason] of inOrder)
-    for (const [reason, stores] of byReason) lines.push(`| ${number} | ${stores.join(', ')} | ${reason} |`)
-  return lines.join('\n')
+    for (const [reason, on] of byReason) lines.push(`| ${number} | ${on.join('; ')} | ${reason} |`)
+  return lines
 }

@@ -22,5 +22,6 @@ export function numberedTests(): Map<string, string[]> {
 function called(file: string): string {
   const [, name, rest = ''] = /^packages\/([^/]+)\/test\/(.*?)(?:\.engines)?(?:\.test)?\.ts$/.exec(file) ?? []
   if (rest.startsWith('lock/pitfalls/')) return '**every store**'
+  if (rest.startsWith('idempotency/pitfalls/')) return '**every record store**'
   return name === 'concurrency-kit' ? rest : `${name}: ${rest}`
 }

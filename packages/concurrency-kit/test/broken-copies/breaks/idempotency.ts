@@ -63,6 +63,14 @@ export const idempotencyBreaks: readonly Break[] = [
     tests: leased,
   },
   {
+    pitfall: 'I3',
+    what: 'a handler that does not know what became of its effect frees its key',
+    file: leasedRun,
+    find: 'mayStand || isAmbiguousOutcomeError(error)',
+    replace: 'mayStand',
+    tests: 'test/idempotency/ambiguous.test.ts',
+  },
+  {
     pitfall: 'I4',
     what: 'the fingerprint is lost',
     file: records,
@@ -103,20 +111,20 @@ export const idempotencyBreaks: readonly Break[] = [
     tests: codec,
   },
   {
+    pitfall: 'I7',
+    what: 'a result that cannot be stored frees the key of an effect that stands',
+    file: leasedRun,
+    find: '      mayStand = true\n',
+    replace: '',
+    tests: codec,
+  },
+  {
     pitfall: 'I8',
     what: 'a clock an hour off decides what has expired',
     file: 'src/sql/sqlite.ts',
     find: "const NOW = `strftime('%Y-%m-%d %H:%M:%f', 'now')`",
     replace: "const NOW = `strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour')`",
     tests: sqlite,
-  },
-  {
-    pitfall: 'I9',
-    what: 'a record that has gone counts as claimed',
-    file: 'src/idempotency/stores/knex-leased.ts',
-    find: 'if (found === undefined) continue',
-    replace: "if (found === undefined) return { status: 'claimed', attempt: 1 }",
-    tests: leased,
   },
   {
     pitfall: 'I10',

@@ -113,6 +113,14 @@ export const ioredisBreaks: readonly Break[] = [
     tests: cluster,
   },
   {
+    pitfall: 'S8',
+    what: 'a row on Redis is written on any version',
+    file: 'src/optimistic/stores/ioredis-scripts.ts',
+    find: "if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then",
+    replace: "if redis.call('EXISTS', KEYS[1]) == 0 then",
+    tests: 'test/optimistic/ioredis.engines.test.ts',
+  },
+  {
     pitfall: 'I12',
     what: 'scope and key run into each other',
     file: 'src/idempotency/stores/ioredis.ts',

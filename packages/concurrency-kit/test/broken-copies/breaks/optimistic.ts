@@ -177,6 +177,22 @@ export const optimisticBreaks: readonly Break[] = [
     tests: lock,
   },
   {
+    pitfall: 'S10',
+    what: 'a busy file is a failure of a leased store at once',
+    file: 'src/sql/while-busy.ts',
+    find: 'if (!passes(error) || signal.aborted) throw',
+    replace: 'throw',
+    tests: 'test/idempotency/sqlite.test.ts',
+  },
+  {
+    pitfall: 'S10',
+    what: 'a busy file is a failure of an update at once',
+    file: 'src/optimistic/update-run.ts',
+    find: 'const passes = this.#thrown === undefined && isStoreError(error) && error.transient',
+    replace: 'const passes = false',
+    tests: versioned,
+  },
+  {
     pitfall: 'S14',
     what: 'the purge cannot use its index',
     file: 'src/sql/sqlite.ts',

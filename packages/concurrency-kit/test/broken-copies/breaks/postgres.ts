@@ -26,6 +26,15 @@ export const postgresBreaks: readonly Break[] = [
     tests: transactions,
   },
   {
+    pitfall: 'S1',
+    what: 'a transaction of pg that was aborted before its COMMIT counts as committed',
+    file: pgTransaction,
+    find: '      const ambiguous = committing && (',
+    replace:
+      "      if (sqlState(error) === '25P02') return { status: 'committed' }\n      const ambiguous = committing && (",
+    tests: transactions,
+  },
+  {
     pitfall: 'S11',
     what: 'the last statement need not find the claim',
     file: pgTransaction,
