@@ -46,20 +46,30 @@ idempotencyStoreContract,lockStoreContract,versionedStoreContract
 `
 
 describe('what is in it', () => {
-  test('P4: dist, README, LICENSE and the manifest, and nothing else', () => {
+  test('P4: dist, migrations, README, LICENSE and the manifest, and nothing else', () => {
     const list = execFileSync('tar', ['-tzf', projects.tarball], { encoding: 'utf8' }).trim().split('\n')
     const others = list.filter(
-      (file) => !/^package\/(dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)|README\.md|LICENSE|package\.json)$/.test(file),
+      (file) =>
+        !/^package\/(dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)|migrations\/\w+\.sql|README\.md|LICENSE|package\.json)$/.test(
+          file,
+        ),
     )
     expect(others).toEqual([])
-    expect(list).toEqual(expect.arrayContaining(['package/README.md', 'package/LICENSE']))
+    expect(list).toEqual(
+      expect.arrayContaining(['package/README.md', 'package/LICENSE', 'package/migrations/postgres.sql']),
+    )
   })
 
   test('P4: the manifest leads to no sources, and depends on nothing at run time', () => {
     const file = path.join(projects.bare, 'node_modules/concurrency-kit/package.json')
     const manifest = JSON.parse(readFileSync(file, 'utf8'))
     expect(JSON.stringify(manifest.exports)).not.toMatch(/concurrency-kit-source|src\//)
-    expect(Object.keys(manifest.exports)).toEqual(['.', ...entries.map((entry) => `./${entry}`), './package.json'])
+    expect(Object.keys(manifest.exports)).toEqual([
+      '.',
+      ...entries.map((entry) => `./${entry}`),
+      './migrations/*',
+      './package.json',
+    ])
     expect(manifest).toMatchObject({ sideEffects: false, engines: { node: '>=22' }, license: 'MIT' })
     expect(manifest.dependencies ?? {}).toEqual({})
     expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta))

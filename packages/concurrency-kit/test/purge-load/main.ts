@@ -31,7 +31,9 @@ else {
 function report({ before, during, after, purged, purgeMs, batchesMs, wrong }: Outcome): void {
   progress('')
   const whole = (value: number) => Math.round(value).toLocaleString('en-US')
-  console.log(`${whole(plan.expired)} expired and ${whole(plan.live)} live records on ${database}, ${perSecond} charges/s\n`)
+  console.log(
+    `${whole(plan.expired)} expired and ${whole(plan.live)} live records on ${database}, ${perSecond} charges/s\n`,
+  )
   console.log('| charges | number | p50 ms | p99 ms | longest ms |\n| - | - | - | - | - |')
   for (const [name, ms] of Object.entries({ before, 'during the purge': during, after })) {
     const times = [quantile(ms, 0.5), quantile(ms, 0.99), quantile(ms, 1)].map((value) => value.toFixed(1))
