@@ -5,7 +5,7 @@
 import { quantile } from '../../bench/rounds.ts'
 import { startPostgres } from '../support/containers.ts'
 import { type Outcome, purgeUnderLoad } from './campaign.ts'
-import { onPostgres, onSqlite } from './places.ts'
+import { placeOnPostgres, placeOnSqlite } from './places.ts'
 
 const [, , expired = '10000000', database = 'postgres', perSecond = '100', seconds = '30'] = process.argv
 const plan = {
@@ -18,11 +18,11 @@ const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}\x1b[K`)
 }
 
-if (database === 'sqlite') report(await purgeUnderLoad(await onSqlite(), plan, progress))
+if (database === 'sqlite') report(await purgeUnderLoad(await placeOnSqlite(), plan, progress))
 else {
   const postgres = await startPostgres()
   try {
-    report(await purgeUnderLoad(await onPostgres(postgres.url), plan, progress))
+    report(await purgeUnderLoad(await placeOnPostgres(postgres.url), plan, progress))
   } finally {
     await postgres.stop()
   }

@@ -35,7 +35,7 @@ export interface Place {
 }
 
 /** On Postgres through `pg`, as a server of few connections has it. */
-export async function onPostgres(url: string): Promise<Place> {
+export async function placeOnPostgres(url: string): Promise<Place> {
   const knex = knexOn(url, { max: 1 })
   const pool = new pg.Pool({ connectionString: url, max: 10, pipeline: true })
   pool.on('error', () => {})
@@ -61,7 +61,7 @@ export async function onPostgres(url: string): Promise<Place> {
 }
 
 /** On a SQLite file of its own. */
-export async function onSqlite(): Promise<Place> {
+export async function placeOnSqlite(): Promise<Place> {
   const file = sqliteFile()
   const knex = file.connect()
   const sql = (text: string) => knex.raw(text) as unknown as Promise<Record<string, unknown>[]>

@@ -148,6 +148,22 @@ export const postgresBreaks: readonly Break[] = [
   },
   {
     pitfall: 'S14',
+    what: 'each batch of a purge begins at the first expiry again',
+    file: 'src/idempotency/stores/record-purge.ts',
+    find: "this.#from = deleted === limit && typeof last === 'string' ? last : this.#first",
+    replace: 'this.#from = this.#first',
+    tests: 'test/idempotency/purge.engines.test.ts',
+  },
+  {
+    pitfall: 'S14',
+    what: 'a batch reads and sorts all that has expired',
+    file: dialect,
+    find: '(${expiresAt}, 0) >= (?, 0)',
+    replace: '${expiresAt} >= ?',
+    tests: 'test/idempotency/purge.engines.test.ts',
+  },
+  {
+    pitfall: 'S14',
     what: 'the purge asks a clock that no index serves',
     file: dialect,
     find: '<= statement_timestamp()',
