@@ -83,6 +83,15 @@ export const postgresBreaks: readonly Break[] = [
     tests: transactions,
   },
   {
+    pitfall: 'I6',
+    what: 'an error of the caller’s is taken for the database’s, under load',
+    file: 'src/idempotency/stores/sql.ts',
+    find: "      if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }\n      throw error",
+    replace:
+      "      if (this.#database.dialect.claimMet(error) !== undefined) return { status: 'retry', cause: error }\n      throw error",
+    tests: 'test/isolation/isolation.engines.test.ts',
+  },
+  {
     pitfall: 'S9',
     what: 'every unique violation means that another was first',
     file: 'src/sql/errors.ts',
