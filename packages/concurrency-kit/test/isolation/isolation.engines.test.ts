@@ -14,7 +14,7 @@ describe('writers that provoke deadlocks and stale snapshots', () => {
     async (level, storeName) => {
       const { url, drop } = await postgresDatabase()
       try {
-        const outcome = await contendAt(url, { storeName, level, writers: 20, ms: 500 })
+        const outcome = await contendAt(url, { storeName, level, writers: 16, ms: 300 })
         expect(outcome.wrong).toEqual([])
         expect(outcome.arrived).toBeGreaterThan(0)
         const { '40001': serialization = 0, '40P01': deadlocks = 0 } = outcome.counts

@@ -119,8 +119,8 @@ export const postgresBreaks: readonly Break[] = [
     pitfall: 'S12',
     what: 'results are kept as jsonb',
     file: 'src/knex/create-tables.ts',
-    find: 'outcome TEXT, result TEXT,',
-    replace: 'outcome TEXT, result JSONB,',
+    find: '  result TEXT,',
+    replace: '  result JSONB,',
     tests: transactions,
   },
   {
