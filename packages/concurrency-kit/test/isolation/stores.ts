@@ -14,7 +14,7 @@ export interface Account {
 }
 
 /** What one process has of a store. */
-export interface Opened<Transaction> {
+interface Opened<Transaction> {
   readonly records: TransactionalIdempotencyStore<Transaction>
   readonly accounts: TransactableVersionedStore<number, Account, number, Transaction>
   addEffect(transaction: Transaction, key: string): Promise<unknown>

@@ -45,6 +45,8 @@ redlockLockStore
 idempotencyStoreContract,lockStoreContract,versionedStoreContract
 `
 
+const migration = (name: string) => readFileSync(path.join(import.meta.dirname, `../../migrations/${name}.sql`), 'utf8')
+
 describe('what is in it', () => {
   test('P4: dist, migrations, README, LICENSE and the manifest, and nothing else', () => {
     const list = execFileSync('tar', ['-tzf', projects.tarball], { encoding: 'utf8' }).trim().split('\n')
@@ -86,6 +88,19 @@ describe.each([22, 24])('on Node.js %i', (line) => {
     const cjs = entries.map((entry) => print(`require('concurrency-kit/${entry}')`))
     expect(run(node, projects.bare, 'entries.mjs', esm.join(''))).toBe(namesOfEntries)
     expect(run(node, projects.bare, 'entries.cjs', cjs.join(''))).toBe(namesOfEntries)
+  })
+
+  test('the migrations are files that are found by their names', () => {
+    const source = ['postgres', 'sqlite']
+      .map((name) => `console.log(fs.readFileSync(require.resolve('concurrency-kit/migrations/${name}.sql'), 'utf8'))`)
+      .join('\n')
+    const found = run(
+      projects.nodes[line] as string,
+      projects.bare,
+      'migrations.cjs',
+      `const fs = require('node:fs')\n${source}`,
+    )
+    expect(found).toBe(['postgres', 'sqlite'].map((name) => `${migration(name)}\n`).join(''))
   })
 
   test('concurrency-kit/knex with SQLite, ESM and CommonJS', () => {

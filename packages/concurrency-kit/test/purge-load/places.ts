@@ -16,7 +16,7 @@ interface Account {
   readonly balance: number
 }
 
-export interface Counts {
+interface Counts {
   readonly expired: number
   /** Of the records that were filled in. */
   readonly live: number
