@@ -51,8 +51,8 @@ export async function placeOnPostgres(url: string): Promise<Place> {
           FROM generate_series(${from}, ${to}) i`)
       await inParts(records.expired, insert('old', "now() - i * interval '1 ms'"), progress)
       await inParts(records.live, insert('live', "now() + interval '1 day' + i * interval '1 ms'"), progress)
-      // As a table that has been in use is found; what filling it leaves to be done is not the charges' to wait for.
-      await sql('VACUUM ANALYZE')
+      // As a table in use is found. A container may have no shared memory for parallel workers.
+      await sql('VACUUM (PARALLEL 0, ANALYZE)')
       await sql('CHECKPOINT')
     },
     counts: () => countsBy(sql, 'clock_timestamp()'),
