@@ -9,6 +9,8 @@ export interface Plan {
   readonly chargesPerSecond: number
   /** Of the load before the purge, and after it. */
   readonly seconds: number
+  /** Whether the table is left alone first, until nothing of filling it is to be done. */
+  readonly settled: boolean
 }
 
 export interface Outcome {
@@ -26,11 +28,12 @@ export interface Outcome {
 /** Charges at a steady rate before, during and after a purge, on a place that is closed in the end. */
 export async function purgeUnderLoad(
   place: Place,
-  { expired, live, chargesPerSecond, seconds }: Plan,
+  { expired, live, chargesPerSecond, seconds, settled }: Plan,
   progress: (text: string) => void = () => {},
 ): Promise<Outcome> {
   try {
     await place.fill({ expired, live }, progress)
+    if (settled) await place.settle()
     const load = new SteadyLoad({ perSecond: chargesPerSecond, call: (n) => place.charge(n, keyOf(n, expired)) })
     await load.during(setTimeout(Math.min(3, seconds) * 1_000))
     progress('before')

@@ -13,6 +13,7 @@ const plan = {
   live: Math.ceil(Number(expired) / 10),
   chargesPerSecond: Number(perSecond),
   seconds: Number(seconds),
+  settled: true,
 }
 const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}\x1b[K`)

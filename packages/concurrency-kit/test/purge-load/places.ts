@@ -29,6 +29,8 @@ export interface Place {
   // biome-ignore lint/suspicious/noExplicitAny: whichever client
   readonly store: TransactionalIdempotencyStore<any>
   fill(records: { readonly expired: number; readonly live: number }, progress: (text: string) => void): Promise<void>
+  /** Does what filling the table has left to be done, as in a table in use it is. */
+  settle(): Promise<void>
   charge(n: number, key: string): Promise<unknown>
   counts(): Promise<Counts>
   close(): Promise<void>
@@ -51,8 +53,10 @@ export async function placeOnPostgres(url: string): Promise<Place> {
           FROM generate_series(${from}, ${to}) i`)
       await inParts(records.expired, insert('old', "now() - i * interval '1 ms'"), progress)
       await inParts(records.live, insert('live', "now() + interval '1 day' + i * interval '1 ms'"), progress)
-      // As a table in use is found. A container may have no shared memory for parallel workers.
-      await sql('VACUUM (PARALLEL 0, ANALYZE)')
+    },
+    async settle() {
+      // A container may have no shared memory for parallel workers.
+      await sql('VACUUM (PARALLEL 0, ANALYZE) idempotency_records')
       await sql('CHECKPOINT')
     },
     counts: () => countsBy(sql, 'clock_timestamp()'),
@@ -80,6 +84,7 @@ export async function placeOnSqlite(): Promise<Place> {
       await inParts(records.expired, insert('old', '-1 - i / 1000.0'), progress)
       await inParts(records.live, insert('live', '86400 + i / 1000.0'), progress)
     },
+    settle: async () => {},
     counts: () => countsBy(sql, "strftime('%Y-%m-%d %H:%M:%f', 'now')"),
     close: () => file.close(),
   }
