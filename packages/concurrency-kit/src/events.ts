@@ -60,6 +60,8 @@ export const events = {
     replayed: channel<IdempotencyEvent & { joined: boolean }>('idempotency:replayed'),
     /** An attempt was rolled back and will be rerun. */
     retried: channel<IdempotencyEvent & { attempt: number; cause: unknown }>('idempotency:retried'),
+    /** An attempt could not begin, as there was no room, such as in a file that another process writes; it will be tried again. */
+    busy: channel<IdempotencyEvent & { cause: unknown }>('idempotency:busy'),
     /** The claim of an owner that vanished was taken over (leased stores). */
     takenOver: channel<IdempotencyEvent & { attempt: number }>('idempotency:taken-over'),
     /** The call rejected. */

@@ -14,6 +14,7 @@ export type {
 export type * from './idempotency/idempotency-store.ts'
 export type { JsonCompatible } from './idempotency/json-value.ts'
 export type { LeasedContext } from './idempotency/leased-run.ts'
+export { type PurgeOptions, type PurgeProgress, purgeExpired } from './idempotency/purge-expired.ts'
 export { type MemoryIdempotencyStoreOptions, memoryIdempotencyStore } from './idempotency/stores/memory.ts'
 export type { TransactionalContext } from './idempotency/transactional-run.ts'
 export { withIdempotency } from './idempotency/with-idempotency.ts'

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const workspace = path.resolve(import.meta.dirname, '../../..')
-const documents = ['README.md', 'CONTRIBUTING.md', 'docs/events.md']
+const documents = ['README.md', 'CONTRIBUTING.md', 'docs/events.md', 'docs/migrations.md', 'docs/retention.md']
 
 /** What the snippets take from the reader's own program. */
 const theReaders = {

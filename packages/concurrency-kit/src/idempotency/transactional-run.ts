@@ -96,6 +96,9 @@ async function attemptUntilDone<Transaction, Result>(
             transient: true,
           })
         }
+        if (events.idempotency.busy.hasSubscribers) {
+          events.idempotency.busy.publish({ store: store.name, scope, key, cause: answer.cause })
+        }
         await backOff(BUSY, busy, environment, signal)
         break
       case 'retry':

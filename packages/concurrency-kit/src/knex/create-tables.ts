@@ -46,7 +46,10 @@ export function tableStatements(tables: Tables, database: 'sqlite' | 'postgres' 
           dialect,
           'leasedIdempotency',
           nameOf(leasedIdempotency, 'leased_idempotency_records'),
-          `owner TEXT NOT NULL, attempt INTEGER NOT NULL, lease_ends_at_ms ${bigint} NOT NULL, `,
+          `
+  owner TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  lease_ends_at_ms ${bigint} NOT NULL,`,
         )),
     ...(locks === false ? [] : lockTables(dialect, nameOf(locks, 'locks'))),
   ]
@@ -59,8 +62,16 @@ function nameOf(table: true | string, preset: string): string {
 function recordTable({ types: { time } }: Dialect, option: string, table: string, own: string): string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${quoted(option, table)} (
-  scope TEXT NOT NULL DEFAULT '', idempotency_key TEXT NOT NULL, fingerprint TEXT NOT NULL, status TEXT NOT NULL,
-  outcome TEXT, result TEXT, created_at ${time} NOT NULL, expires_at ${time} NOT NULL, ${own}UNIQUE (scope, idempotency_key))`,
+  scope TEXT NOT NULL DEFAULT '',
+  idempotency_key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  status TEXT NOT NULL,
+  outcome TEXT,
+  result TEXT,
+  created_at ${time} NOT NULL,
+  expires_at ${time} NOT NULL,${own}
+  UNIQUE (scope, idempotency_key)
+)`,
     `CREATE INDEX IF NOT EXISTS ${quoted(option, `${table}_expires_at`)} ON ${quoted(option, table)} (expires_at)`,
   ]
 }

@@ -34,8 +34,15 @@ export interface Dialect {
   readonly ownRow: string
   /** What a claim has met that failed with `error`; undefined: a failure of the database. */
   claimMet(error: unknown): 'busy' | 'in_progress' | 'retry' | undefined
-  /** Deletes a batch of the rows that have expired, through the index on the expiry: never a scan of the whole table. */
+  /**
+   * Deletes a batch of the rows that have expired, through the index on the expiry: never a scan of the whole table.
+   *
+   * Binds the expiry to begin at, where there is a {@link Dialect.firstExpiry}, and the most rows. Gives back `deleted`, in a
+   * row each or as a count with the `last_expiry`.
+   */
   purge(table: string, expiresAt: string): string
+  /** Comes before every expiry; undefined where each purge finds the first row at once. */
+  readonly firstExpiry: string | undefined
   /** Reads the row with this id under its lock, as a transaction's first statement may do; `column` is one of its own. */
   lockRow(table: string, id: string, column: string, selected: string): string
   /** Expressions, as text, of a row that differ once it was written; absent where the database has none. */

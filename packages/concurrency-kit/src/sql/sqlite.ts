@@ -23,7 +23,8 @@ export const sqlite: Dialect = {
   ownRow: 'true',
   claimMet: (error) => (passes(error) ? 'busy' : undefined),
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
-      (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1`,
+      (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1 AS deleted`,
+  firstExpiry: undefined,
   // A write that changes nothing takes the write lock before the row is read.
   lockRow: (table, id, column, selected) =>
     `UPDATE ${table} SET ${column} = ${column} WHERE ${id} = ? RETURNING ${selected}`,

@@ -12,7 +12,7 @@ export function copyOfPackages(): string {
     const from = path.join(workspace, 'packages', name)
     const to = path.join(copy, 'packages', name)
     mkdirSync(to, { recursive: true })
-    for (const part of ['src', 'test', 'package.json'])
+    for (const part of ['src', 'test', 'bench', 'package.json'])
       cpSync(path.join(from, part), path.join(to, part), { recursive: true })
     symlinkSync(path.join(from, 'node_modules'), path.join(to, 'node_modules'))
   }

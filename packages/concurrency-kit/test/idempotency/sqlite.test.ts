@@ -12,6 +12,7 @@ import {
   knexLockStore,
   knexVersionedStore,
 } from '../../src/entries/knex.ts'
+import { events } from '../../src/events.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
@@ -79,12 +80,17 @@ describe('one file, one writer', () => {
     const rival = database.connect()
     await rival.raw('BEGIN IMMEDIATE')
     let ran = 0
+    const waits: unknown[] = []
+    const listener = (message: { cause: unknown }) => waits.push(message)
+    events.idempotency.busy.subscribe(listener)
     const call = withIdempotency({ store, key: 'a' }, () => ++ran)
     // Only because the event loop goes on can the rival, which is in this process, commit; and the pool's one connection is free.
     for (let turn = 0; turn < 5; turn += 1) expect((await knex.raw('SELECT 1 AS one'))[0].one).toBe(1)
     expect(ran).toBe(0)
     await rival.raw('COMMIT')
     expect([await call, ran]).toEqual([1, 1])
+    events.idempotency.busy.unsubscribe(listener)
+    expect(waits[0]).toMatchObject({ store: 'knex', key: 'a', cause: { code: 'SQLITE_BUSY' } })
   })
 
   test('S10: a file that stays busy ends in a StoreError that says so, after waitMs; nothing ran', async () => {

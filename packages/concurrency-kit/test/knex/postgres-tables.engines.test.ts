@@ -2,6 +2,7 @@ import createKnex, { type Knex } from 'knex'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { createTables, knexIdempotencyStore, tableStatements } from '../../src/entries/knex.ts'
 import { onPostgres, type PostgresDatabase, postgresDatabase } from '../support/engines.ts'
+import { migrationFile, ownTable, proveOwnTable } from './migration-files.ts'
 
 const { describe, test } = onPostgres
 
@@ -34,6 +35,39 @@ describe('tables on Postgres', () => {
     expect(statements).toHaveLength(2)
     for (const statement of statements) await knex.raw(statement)
     expect(() => tableStatements({}, 'mysql' as never)).toThrow('database must be one of')
+  })
+
+  test('the migration file makes the tables that createTables makes, and may be run again', async () => {
+    const [knex] = processes as [Knex]
+    const schemas = ['by_file', 'by_call'].map((schema) => ({
+      schema,
+      knex: createKnex({ client: 'pg', connection: database.url, searchPath: [schema], pool: { min: 0, max: 1 } }),
+    }))
+    for (const { schema } of schemas) await knex.raw(`CREATE SCHEMA ${schema}`)
+    const [byFile, byCall] = schemas.map(({ knex }) => knex) as [Knex, Knex]
+    for (const _ of [1, 2]) await byFile.raw(migrationFile('postgres'))
+    await createTables(byCall, { idempotency: true, leasedIdempotency: true, locks: true })
+    const made = async (schema: string) => {
+      const columns = await knex.raw(
+        `SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name
+        FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
+        [schema],
+      )
+      const indexes = await knex.raw('SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = ? ORDER BY 1', [
+        schema,
+      ])
+      const sequences = await knex.raw('SELECT sequencename FROM pg_sequences WHERE schemaname = ?', [schema])
+      return JSON.stringify([columns.rows, indexes.rows, sequences.rows]).replaceAll(`${schema}.`, '')
+    }
+    expect(await made('by_file')).toContain('lease_ends_at_ms')
+    expect(await made('by_file')).toBe(await made('by_call'))
+    for (const { knex } of schemas) await knex.destroy()
+  })
+
+  test('records are kept in a table of the caller’s own, as the document has it', async () => {
+    const [knex] = processes as [Knex]
+    for (const statement of ownTable('postgres')) await knex.raw(statement)
+    await proveOwnTable(knex, async (sql) => (await knex.raw(sql)).rows)
   })
 
   test('options that cannot serve are refused by name', () => {

@@ -1,7 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
 import { quantile } from '../../bench/rounds.ts'
+import { inProcesses } from '../support/workers.ts'
 import type { Place } from './places.ts'
 import type { Job, Report } from './worker.ts'
 
@@ -30,10 +29,8 @@ export async function contend(place: Place, { writers, increments, fallback }: C
   try {
     const share = Math.ceil(writers / place.processes)
     const job: Job = { storeName: place.name, address, writers: share, increments, fallback }
-    const children = await Promise.all(Array.from({ length: place.processes }, () => start(job)))
-    const startMs = performance.now()
-    const reports = await Promise.all(children.map(finish))
-    const tookMs = performance.now() - startMs
+    const jobs = Array.from({ length: place.processes }, () => job)
+    const { reports, tookMs } = await inProcesses<Report>(path.join(import.meta.dirname, 'worker.ts'), jobs)
     const waitsMs = reports.flatMap((report) => report.waitsMs)
     return {
       // The process that is done last sees them all.
@@ -47,31 +44,5 @@ export async function contend(place: Place, { writers, increments, fallback }: C
     }
   } finally {
     await close()
-  }
-}
-
-async function start(job: Job): Promise<ChildProcess> {
-  const child = fork(path.join(import.meta.dirname, 'worker.ts'), { execArgv: [], serialization: 'advanced' })
-  child.send(job)
-  await answerOf(child)
-  return child
-}
-
-async function finish(child: ChildProcess): Promise<Report> {
-  child.send('go')
-  return (await answerOf(child)) as Report
-}
-
-async function answerOf(child: ChildProcess): Promise<unknown> {
-  const over = new AbortController()
-  const ended = once(child, 'exit', { signal: over.signal }).then(() => {
-    throw new Error('a process of the campaign has ended by itself')
-  })
-  ended.catch(() => {})
-  try {
-    const [answer] = await Promise.race([once(child, 'message', { signal: over.signal }), ended])
-    return answer
-  } finally {
-    over.abort()
   }
 }

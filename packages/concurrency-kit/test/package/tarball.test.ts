@@ -45,21 +45,33 @@ redlockLockStore
 idempotencyStoreContract,lockStoreContract,versionedStoreContract
 `
 
+const migration = (name: string) => readFileSync(path.join(import.meta.dirname, `../../migrations/${name}.sql`), 'utf8')
+
 describe('what is in it', () => {
-  test('P4: dist, README, LICENSE and the manifest, and nothing else', () => {
+  test('P4: dist, migrations, README, LICENSE and the manifest, and nothing else', () => {
     const list = execFileSync('tar', ['-tzf', projects.tarball], { encoding: 'utf8' }).trim().split('\n')
     const others = list.filter(
-      (file) => !/^package\/(dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)|README\.md|LICENSE|package\.json)$/.test(file),
+      (file) =>
+        !/^package\/(dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)|migrations\/\w+\.sql|README\.md|LICENSE|package\.json)$/.test(
+          file,
+        ),
     )
     expect(others).toEqual([])
-    expect(list).toEqual(expect.arrayContaining(['package/README.md', 'package/LICENSE']))
+    expect(list).toEqual(
+      expect.arrayContaining(['package/README.md', 'package/LICENSE', 'package/migrations/postgres.sql']),
+    )
   })
 
   test('P4: the manifest leads to no sources, and depends on nothing at run time', () => {
     const file = path.join(projects.bare, 'node_modules/concurrency-kit/package.json')
     const manifest = JSON.parse(readFileSync(file, 'utf8'))
     expect(JSON.stringify(manifest.exports)).not.toMatch(/concurrency-kit-source|src\//)
-    expect(Object.keys(manifest.exports)).toEqual(['.', ...entries.map((entry) => `./${entry}`), './package.json'])
+    expect(Object.keys(manifest.exports)).toEqual([
+      '.',
+      ...entries.map((entry) => `./${entry}`),
+      './migrations/*',
+      './package.json',
+    ])
     expect(manifest).toMatchObject({ sideEffects: false, engines: { node: '>=22' }, license: 'MIT' })
     expect(manifest.dependencies ?? {}).toEqual({})
     expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta))
@@ -76,6 +88,19 @@ describe.each([22, 24])('on Node.js %i', (line) => {
     const cjs = entries.map((entry) => print(`require('concurrency-kit/${entry}')`))
     expect(run(node, projects.bare, 'entries.mjs', esm.join(''))).toBe(namesOfEntries)
     expect(run(node, projects.bare, 'entries.cjs', cjs.join(''))).toBe(namesOfEntries)
+  })
+
+  test('the migrations are files that are found by their names', () => {
+    const source = ['postgres', 'sqlite']
+      .map((name) => `console.log(fs.readFileSync(require.resolve('concurrency-kit/migrations/${name}.sql'), 'utf8'))`)
+      .join('\n')
+    const found = run(
+      projects.nodes[line] as string,
+      projects.bare,
+      'migrations.cjs',
+      `const fs = require('node:fs')\n${source}`,
+    )
+    expect(found).toBe(['postgres', 'sqlite'].map((name) => `${migration(name)}\n`).join(''))
   })
 
   test('concurrency-kit/knex with SQLite, ESM and CommonJS', () => {

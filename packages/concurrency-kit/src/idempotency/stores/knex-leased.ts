@@ -15,6 +15,7 @@ import type {
   Settlement,
 } from '../idempotency-store.ts'
 import { checkRecordTable, type RecordTable, type RecordTableOptions } from '../record-table.ts'
+import { RecordPurge } from './record-purge.ts'
 import { type ClaimForm, RecordStatements } from './record-statements.ts'
 
 export interface KnexLeasedIdempotencyStoreOptions extends RecordTableOptions {
@@ -46,6 +47,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   declare readonly environment?: Environment
   readonly #database: KnexDatabase<never>
   readonly #records: RecordStatements
+  readonly #purge: RecordPurge
 
   constructor(options: KnexLeasedIdempotencyStoreOptions) {
     const { commandMs, environment } = options
@@ -53,6 +55,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
     const table = checkRecordTable(options, 'leased_idempotency_records')
     const { dialect } = this.#database
     this.#records = new RecordStatements(table, dialect, leasedClaim(table, dialect))
+    this.#purge = new RecordPurge(table, dialect)
     usePoolFor('leases', options.knex)
     if (environment !== undefined) this.environment = environment
   }
@@ -63,7 +66,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   }
 
   async purge({ limit }: { readonly limit: number }): Promise<number> {
-    return (await this.#ask('purge', undefined, this.#records.purge(limit))).length
+    return this.#purge.batch(limit, (statement) => this.#ask('purge', undefined, statement))
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {

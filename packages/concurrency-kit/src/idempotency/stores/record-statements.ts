@@ -30,7 +30,6 @@ export class RecordStatements {
   readonly #claims = new Map<string, string>()
   readonly #select: string
   readonly #selectMany: string
-  readonly #purge: string
 
   constructor(table: RecordTable, dialect: Dialect, form: ClaimForm) {
     this.table = table
@@ -45,7 +44,6 @@ export class RecordStatements {
     this.#select = `${select}${this.where}`
     const inScope = columns.scope === undefined ? '' : `${columns.scope} = ? AND `
     this.#selectMany = `${select}${inScope}${columns.key} ${dialect.inList}`
-    this.#purge = dialect.purge(table.table, columns.expiresAt)
   }
 
   /** @throws TypeError a scope for a table that has no column for it. */
@@ -148,10 +146,6 @@ export class RecordStatements {
       completed: text('status') === this.table.words.completed,
       record: { fingerprint: text('fingerprint'), outcome, text: text('result') },
     }
-  }
-
-  purge(limit: number): Statement {
-    return { sql: this.#purge, bindings: [limit] }
   }
 }
 

@@ -14,6 +14,7 @@ import type {
 import { checkRecordTable, type RecordTableOptions } from '../record-table.ts'
 import { GroupCommit } from './group-commit.ts'
 import { RecordLookup } from './record-lookup.ts'
+import { RecordPurge } from './record-purge.ts'
 import { RecordStatements } from './record-statements.ts'
 
 const BEFORE_HANDLER = 'before_handler'
@@ -26,6 +27,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   readonly #database: Database<Transaction, never>
   readonly #records: RecordStatements
   readonly #lookup: RecordLookup
+  readonly #purge: RecordPurge
   readonly #groups: GroupCommit<Transaction> | undefined
 
   constructor(
@@ -37,6 +39,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     this.#database = database
     const form = { columns: [], values: [], set: [], replaceable: '', returning: database.dialect.unboundWait }
     this.#records = new RecordStatements(checkRecordTable(options, 'idempotency_records'), database.dialect, form)
+    this.#purge = new RecordPurge(this.#records.table, database.dialect)
     if (options.environment !== undefined) this.environment = options.environment
     if (groupCommit) {
       const claims = new RecordStatements(this.#records.table, database.dialect, { ...form, returning: '1' })
@@ -62,8 +65,9 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
 
   async purge({ limit }: { readonly limit: number }): Promise<number> {
     const what = `purge of ${this.name}`
-    const purge = () => this.#database.alone(what, this.#records.purge(limit))
-    return (await whileBusy(what, purge, undefined, this.environment)).length
+    return this.#purge.batch(limit, (statement) =>
+      whileBusy(what, () => this.#database.alone(what, statement), undefined, this.environment),
+    )
   }
 
   async attempt(

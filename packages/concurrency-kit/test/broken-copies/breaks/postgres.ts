@@ -83,6 +83,15 @@ export const postgresBreaks: readonly Break[] = [
     tests: transactions,
   },
   {
+    pitfall: 'I6',
+    what: 'an error of the caller’s is taken for the database’s, under load',
+    file: 'src/idempotency/stores/sql.ts',
+    find: "      if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }\n      throw error",
+    replace:
+      "      if (this.#database.dialect.claimMet(error) !== undefined) return { status: 'retry', cause: error }\n      throw error",
+    tests: 'test/isolation/isolation.engines.test.ts',
+  },
+  {
     pitfall: 'S9',
     what: 'every unique violation means that another was first',
     file: 'src/sql/errors.ts',
@@ -110,8 +119,8 @@ export const postgresBreaks: readonly Break[] = [
     pitfall: 'S12',
     what: 'results are kept as jsonb',
     file: 'src/knex/create-tables.ts',
-    find: 'outcome TEXT, result TEXT,',
-    replace: 'outcome TEXT, result JSONB,',
+    find: '  result TEXT,',
+    replace: '  result JSONB,',
     tests: transactions,
   },
   {
@@ -145,6 +154,22 @@ export const postgresBreaks: readonly Break[] = [
     find: 'WHERE ${table}.${columns.expiresAt} <= ${now}${form.replaceable}',
     replace: 'WHERE false${form.replaceable}',
     tests: transactions,
+  },
+  {
+    pitfall: 'S14',
+    what: 'each batch of a purge begins at the first expiry again',
+    file: 'src/idempotency/stores/record-purge.ts',
+    find: "this.#from = deleted === limit && typeof last === 'string' ? last : this.#first",
+    replace: 'this.#from = this.#first',
+    tests: 'test/idempotency/purge.engines.test.ts',
+  },
+  {
+    pitfall: 'S14',
+    what: 'a batch reads and sorts all that has expired',
+    file: dialect,
+    find: '(${expiresAt}, 0) >= (?, 0)',
+    replace: '${expiresAt} >= ?',
+    tests: 'test/idempotency/purge.engines.test.ts',
   },
   {
     pitfall: 'S14',
