@@ -52,7 +52,7 @@ const answers: Record<string, LeasedOptions<Charge>['onAmbiguous']> = {
 const { store, close } = await openRecords(RECORDS_URL)
 const scope = 'payments'
 const payload = { order, amount: Number(amount) }
-// No longer than the provider keeps its keys: what a late retry finds unsettled here must still be known there.
+// Each attempt starts it anew. The provider's keys must outlive it, and whoever sends again must stop before they end.
 const retentionMs = 24 * 60 * 60 * 1_000
 try {
   const charge = await withIdempotency(

@@ -8,6 +8,7 @@ import {
   LeaseLostError,
 } from '../errors.ts'
 import { events } from '../events.ts'
+import { shown } from '../options.ts'
 import { ask } from '../store-command.ts'
 import { backoffMs, pause } from '../time/backoff.ts'
 import { type Instant, now, systemEnvironment } from '../time/clock.ts'
@@ -63,6 +64,10 @@ export async function runLeased<Result>(
   let mayStand = probing
   try {
     const probed = probing ? await (onAmbiguous as Probe<Result>)({ key, scope, signal }) : { found: false as const }
+    if (typeof probed?.found !== 'boolean')
+      throw new TypeError(
+        `onAmbiguous must give { found: true, result } or { found: false }, but gave ${shown(probed)}`,
+      )
     mayStand = false
     const context = { signal: work.signal, assertOwned: () => work.assertOwned(), idempotencyKey: key, attempt }
     settlement = await settle(run, async () => {
@@ -71,8 +76,10 @@ export async function runLeased<Result>(
       return result
     })
   } catch (error) {
+    // A request that the signal has ended may have been sent.
+    const wasEnded = work.signal.aborted && error === work.signal.reason
     work.stop()
-    void giveUp(mayStand || isAmbiguousOutcomeError(error) ? 'renew' : 'abandon', store, owned)
+    void giveUp(mayStand || wasEnded || isAmbiguousOutcomeError(error) ? 'renew' : 'abandon', store, owned)
     throw error
   }
   await work.complete({ ...settlement, retentionMs })

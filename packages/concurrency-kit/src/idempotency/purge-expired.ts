@@ -16,7 +16,7 @@ export interface PurgeProgress {
 export interface PurgeOptions {
   // biome-ignore lint/suspicious/noExplicitAny: a store of any transaction will do, none is opened
   readonly store: TransactionalIdempotencyStore<any> | LeasedIdempotencyStore
-  /** How long a batch should take, in ms, integer >= 1; its size follows. @defaultValue 20 */
+  /** How long a batch should take, in ms, integer >= 1; its size follows, from 100 records to 10 000. @defaultValue 20 */
   readonly batchMs?: number
   /** Called after each batch; what it throws ends the purge and comes through. */
   readonly onProgress?: (progress: PurgeProgress) => void
@@ -24,7 +24,8 @@ export interface PurgeOptions {
   readonly signal?: Signal
 }
 
-const FIRST_BATCH = 100
+/** So few cost next to nothing beside the way to the server, which may itself take longer than a batch should. */
+const LEAST = 100
 const MOST = 10_000
 
 /**
@@ -48,16 +49,16 @@ export async function purgeExpired(options: PurgeOptions): Promise<number> {
   if (onProgress !== undefined) functionOption('onProgress', onProgress)
   signalOption(signal)
   const { clock } = store.environment ?? systemEnvironment
-  for (let deleted = 0, limit = FIRST_BATCH; ; ) {
+  for (let deleted = 0, limit = LEAST; ; ) {
     signal?.throwIfAborted()
     const startMs = clock.monotonicMs()
     const batch = await store.purge({ limit })
     const tookMs = clock.monotonicMs() - startMs
     deleted += batch
     onProgress?.({ deleted, batch, tookMs })
-    if (batch < limit) return deleted
+    if (!(batch >= limit)) return deleted
     // No more than twice as large at once: the last batch may have been lucky.
-    limit = Math.min(MOST, Math.max(1, Math.floor(limit * Math.min(2, batchMs / tookMs))))
+    limit = Math.min(MOST, Math.max(LEAST, Math.floor(limit * Math.min(2, batchMs / tookMs))))
     await pause(tookMs, clock, signal)
   }
 }

@@ -1,4 +1,4 @@
-import { ResultNotSerializableError } from '../errors.ts'
+import { isAmbiguousOutcomeError, ResultNotSerializableError } from '../errors.ts'
 import type { Codec, FinalErrors } from './codec.ts'
 import type { ResultOptions } from './idempotency-options.ts'
 import type { Settlement } from './idempotency-store.ts'
@@ -12,6 +12,8 @@ export async function settle<Result>(
   try {
     result = await handler()
   } catch (error) {
+    // Nothing is final that nobody knows.
+    if (isAmbiguousOutcomeError(error)) throw error
     const text = finalErrors?.encode(error)
     if (text === undefined) throw error
     return { outcome: 'error', text: textOf('finalErrors.encode', text) }

@@ -15,7 +15,8 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * On a transactional store the handler's effects through `transaction` and the record commit together: exactly once in
  * that database. On a leased store it is at least or at most once, as `onAmbiguous` says. Errors of the handler come
  * through as thrown and leave no record, unless `finalErrors` names them; on a leased store one that does not know whether its
- * effect happened throws `AmbiguousOutcomeError`, and the key is as ambiguous as if its process had died.
+ * effect happened throws `AmbiguousOutcomeError`, and the key is as ambiguous as if its process had died; so it is after the reason
+ * of the handler's own `signal`.
  *
  * Callers in this process that come while the key runs join it. The first call, too, resolves to the stored value as it
  * is read back.

@@ -106,9 +106,10 @@ export class KeyQueue {
     await undefined
     while (this.#hold === undefined) {
       const releasing = this.#releasing
-      this.#releasing = undefined
-      if (releasing !== undefined) await releasing
-      else if (this.#waiters.size > 0) await this.#seek()
+      if (releasing !== undefined) {
+        await releasing
+        if (this.#releasing === releasing) this.#releasing = undefined
+      } else if (this.#waiters.size > 0) await this.#seek()
       else break
     }
     this.#working = undefined

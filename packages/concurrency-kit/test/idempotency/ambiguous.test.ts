@@ -101,6 +101,53 @@ describe('after a handler that threw AmbiguousOutcomeError', () => {
     await time.advance(5)
     expect(await call(store, onAmbiguous).catch(({ name }) => name)).toBe(becomes)
   })
+
+  test.each<[string, (error: unknown) => string | undefined]>([
+    ['takes every error', String],
+    ['expects another error', (error) => String((error as { response: { status: number } }).response.status)],
+    ['gives no string', () => ({}) as never],
+  ])('I3: it is no final error, where finalErrors %s', async (_, encode) => {
+    const time = new VirtualTime()
+    const store = memoryIdempotencyStore({ environment: time })
+    const unknown = new AmbiguousOutcomeError(key, 'the provider did not answer')
+    const finalErrors = { encode, decode: (text: string) => new Error(text) }
+    const call = (handler: () => number) =>
+      withIdempotency({ key, store, onAmbiguous: 'refuse', finalErrors }, handler).catch((error) => error)
+    const fails = () => {
+      throw unknown
+    }
+    expect(await call(fails)).toBe(unknown)
+    await time.advance(5)
+    expect(await call(() => expect.unreachable('it ran again'))).toMatchObject({ code: 'AMBIGUOUS_OUTCOME' })
+  })
+})
+
+test('I3: a handler that its signal has ended may have had its effect: its key is ambiguous', async () => {
+  const time = new VirtualTime()
+  const store = memoryIdempotencyStore({ environment: time })
+  const client = new AbortController()
+  const sent = withIdempotency({ key, store, onAmbiguous: 'refuse', signal: client.signal }, ({ signal }) => {
+    return new Promise<number>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  })
+  sent.catch(() => {})
+  await settle()
+  client.abort('the client left')
+  await expect(sent).rejects.toBe('the client left')
+  await time.advance(5)
+  const again = withIdempotency({ key, store, onAmbiguous: 'refuse' }, () => expect.unreachable('it ran again'))
+  await expect(again).rejects.toMatchObject({ code: 'AMBIGUOUS_OUTCOME' })
+})
+
+test('I3: a probe that gives nothing has found nothing out: the next caller probes again', async () => {
+  const time = new VirtualTime()
+  const store = await vanished(time)
+  const call = (onAmbiguous: Probe<number>) =>
+    withIdempotency({ key, store, onAmbiguous }, () => expect.unreachable('it ran again'))
+  await expect(call((async () => {}) as never)).rejects.toThrow(
+    'onAmbiguous must give { found: true, result } or { found: false }, but gave undefined',
+  )
+  await time.advance(5)
+  expect(await call(async () => ({ found: true, result: 42 }))).toBe(42)
 })
 
 /** Would store any error, a probe's too, if it were asked. */

@@ -26,17 +26,17 @@ function storeWith(expired: number, msEach: number) {
 describe('purgeExpired', () => {
   test.each([
     ['quick', 0.01, 1_900],
-    ['slow', 1, 19],
-    ['very slow', 50, 0],
-  ])('on a %s store a batch takes what it should, or is one record', async (_speed, msEach, atLeast) => {
+    ['slow', 0.1, 190],
+    ['very slow', 50, 100],
+  ])('on a %s store a batch takes what it should, or is a hundred records', async (_speed, msEach, atLeast) => {
     const { store, asked } = storeWith(10_000, msEach)
     const purged = purgeExpired({ store })
     await time.advance(2_000_000)
     expect(await purged).toBe(10_000)
     const settled = asked.slice(8, -2)
     for (const { limit } of settled) {
-      expect(limit).toBeGreaterThanOrEqual(Math.max(1, atLeast))
-      expect(limit).toBeLessThanOrEqual(Math.max(1, 20 / msEach))
+      expect(limit).toBeGreaterThanOrEqual(atLeast)
+      expect(limit).toBeLessThanOrEqual(Math.max(100, 20 / msEach))
     }
   })
 
@@ -50,6 +50,30 @@ describe('purgeExpired', () => {
     }
   })
 
+  test('a way to the server that takes longer than a batch should makes no smaller and smaller ones', async () => {
+    const { store, asked } = storeWith(10_000, 0)
+    const purge = store.purge.bind(store)
+    store.purge = async (request) => {
+      time.stall(40)
+      return purge(request)
+    }
+    const purged = purgeExpired({ store })
+    await time.advance(20_000)
+    expect(await purged).toBe(10_000)
+    expect(asked.length).toBeLessThanOrEqual(101)
+  })
+
+  test('a store that does not say how many it deleted is asked once', async () => {
+    const { store } = storeWith(0, 0)
+    let asked = 0
+    store.purge = async () => {
+      asked += 1
+      return undefined as never
+    }
+    await purgeExpired({ store })
+    expect(asked).toBe(1)
+  })
+
   test('it tells how far it is, and ends at its signal after a batch, with the reason', async () => {
     const { store, asked } = storeWith(1_000, 1)
     const abort = new AbortController()
@@ -60,13 +84,13 @@ describe('purgeExpired', () => {
       onProgress: ({ deleted, batch, tookMs }) => {
         told.push(deleted)
         expect(tookMs).toBe(batch)
-        if (deleted >= 140) abort.abort('enough')
+        if (deleted >= 200) abort.abort('enough')
       },
     })
     purged.catch(() => {})
     await time.advance(10_000)
     await expect(purged).rejects.toBe('enough')
-    expect([told, asked.length, time.pendingTimers]).toEqual([[100, 120, 140], 3, 0])
+    expect([told, asked.length, time.pendingTimers]).toEqual([[100, 200], 2, 0])
   })
 
   test('what onProgress throws, and what the store fails with, comes through', async () => {

@@ -73,6 +73,19 @@ describe('a purge of the caller’s own table on Postgres', () => {
   })
   afterAll(() => database.close())
 
+  test('S14: in partitions a live record at the place of an expired one in another stays', async () => {
+    await database.sql.raw(`CREATE TABLE parted (LIKE idempotency_records INCLUDING ALL) PARTITION BY HASH (idempotency_key);
+      CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+      CREATE TABLE parted_1 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+      INSERT INTO parted (idempotency_key, fingerprint, status, result, created_at, expires_at)
+        SELECT i, 'f', 'completed', '1', now(), now() + CASE WHEN i % 2 = 0 THEN '1 hour' ELSE '-1 hour' END::interval
+        FROM generate_series(1, 1000) i`)
+    const store = knexIdempotencyStore({ knex: database.knex(), table: 'parted' })
+    expect([await store.purge({ limit: 200 }), await purgeExpired({ store })]).toEqual([200, 300])
+    const { rows } = await database.sql.raw('SELECT count(*)::int AS n FROM parted WHERE expires_at > now()')
+    expect(rows[0].n).toBe(500)
+  })
+
   test('its expiry may be without a time zone, and the session show times as it likes', async () => {
     const name = new URL(database.url).pathname.slice(1)
     await database.sql.raw(`CREATE TABLE requests (key text PRIMARY KEY, hash text, state text, body text,

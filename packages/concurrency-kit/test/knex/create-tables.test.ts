@@ -48,6 +48,8 @@ test('takes names, refuses what is none, and gives the same statements as text',
   await expect(createTables(knex, { locks: 'x"; DROP TABLE own_locks' })).rejects.toThrow(
     'locks must be a plain SQL name',
   )
+  // Its index would have the name of the table itself on Postgres, which cuts names, and would be there already.
+  expect(() => tableStatements({ idempotency: 'r'.repeat(53) }, 'postgres')).toThrow('of at most 63 characters')
   expect(tableStatements({ locks: 'own_locks' })).toHaveLength(3)
   for (const statement of tableStatements(all)) await knex.raw(statement)
   expect(await tables()).toHaveLength(8)

@@ -36,6 +36,18 @@ describe('who comes while an answer is under way for somebody who leaves', () =>
   })
 })
 
+test('a wait that begins while the lease before it is on its way back ends in time', async () => {
+  const { time, store } = setUp()
+  store.next('release', 'hold')
+  const before = withDistributedLock({ store, key }, () => {})
+  await settle()
+  const late = acquireLock({ store, key, waitMs: 50 }).catch((error) => error)
+  await time.advance(51)
+  expect(isLockUnavailableError(await Promise.race([late, settle().then(() => 'still waiting')]))).toBe(true)
+  store.letGo()
+  await before
+})
+
 describe('hand-off within the process', () => {
   test('sections in a row share one lease: two store commands for all of them', async () => {
     const { store } = setUp()

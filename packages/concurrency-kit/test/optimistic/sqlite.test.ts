@@ -93,7 +93,9 @@ test('names of tables and columns are plain names, and nothing else', async () =
     { table: 'a', idColumn: 'i"d' },
     { table: 'a', versionColumn: '' },
   ]) {
-    expect(() => knexVersionedStore({ knex, ...options })).toThrow(/must be a plain SQL name, but is/)
+    expect(() => knexVersionedStore({ knex, ...options })).toThrow(
+      /must be a plain SQL name of at most 63 characters, but is/,
+    )
   }
   const change = (account: Account) => ({ ...account, ['balance = 1, id']: 5 })
   await expect(optimisticUpdate({ store: open(), id: 1 }, change)).rejects.toThrow('must be a plain SQL name')

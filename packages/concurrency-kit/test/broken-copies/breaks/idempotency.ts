@@ -66,8 +66,8 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'I3',
     what: 'a handler that does not know what became of its effect frees its key',
     file: leasedRun,
-    find: 'mayStand || isAmbiguousOutcomeError(error)',
-    replace: 'mayStand',
+    find: 'wasEnded || isAmbiguousOutcomeError(error)',
+    replace: 'wasEnded',
     tests: 'test/idempotency/ambiguous.test.ts',
   },
   {

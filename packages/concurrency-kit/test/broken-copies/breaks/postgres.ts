@@ -173,6 +173,14 @@ export const postgresBreaks: readonly Break[] = [
   },
   {
     pitfall: 'S14',
+    what: 'a purge knows rows by their place alone, which is one within its partition only',
+    file: dialect,
+    find: 'AND (tableoid, ctid) IN (SELECT part, place FROM due)',
+    replace: '',
+    tests: 'test/idempotency/purge.engines.test.ts',
+  },
+  {
+    pitfall: 'S14',
     what: 'the purge asks a clock that no index serves',
     file: dialect,
     find: '<= statement_timestamp()',
