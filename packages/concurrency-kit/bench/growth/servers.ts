@@ -1,6 +1,6 @@
 import { createTables } from '../../src/entries/knex.ts'
-import { dockerAnswers, startPostgres, startRedis } from '../../test/support/containers.ts'
 import { knexOn } from '../../test/support/postgres-knex.ts'
+import { benchDatabase, benchRedis } from '../servers.ts'
 
 export interface Servers {
   readonly redisUrl: string
@@ -10,17 +10,14 @@ export interface Servers {
 
 /** Runs `work` on the servers of `REDIS_URL` and `DATABASE_URL`, or on some of its own. */
 export async function onServers(work: (servers: Servers) => Promise<void>): Promise<void> {
-  const docker = dockerAnswers()
-  const { REDIS_URL, DATABASE_URL } = process.env
-  if (!REDIS_URL && !docker) throw new Error('No Docker engine answers, and REDIS_URL is not set')
-  const redis = REDIS_URL ? undefined : await startRedis()
-  const postgres = DATABASE_URL || !docker ? undefined : await startPostgres()
+  const redis = await benchRedis()
+  if (redis === undefined) throw new Error('No Docker engine answers, and REDIS_URL is not set')
+  const database = await benchDatabase()
   try {
-    const databaseUrl = DATABASE_URL || postgres?.url
-    if (databaseUrl !== undefined) await withLeaseTable(databaseUrl)
-    await work({ redisUrl: REDIS_URL || `redis://127.0.0.1:${redis?.ports[0]}`, databaseUrl })
+    if (database !== undefined) await withLeaseTable(database.url)
+    await work({ redisUrl: redis.url, databaseUrl: database?.url })
   } finally {
-    await Promise.all([redis?.stop(), postgres?.stop()])
+    await Promise.all([redis.close(), database?.close()])
   }
 }
 

@@ -4,9 +4,9 @@
  * or a container.
  */
 import { setTimeout } from 'node:timers/promises'
-import { dockerAnswers, startRedis } from '../../test/support/containers.ts'
 import { allocationOnRedis } from '../allocation/allocation.ts'
 import { median } from '../rounds.ts'
+import { benchRedis } from '../servers.ts'
 import { type Measured, measure, type Scenario } from './measure.ts'
 import { uncontended } from './uncontended.ts'
 import { type WayName, ways } from './ways.ts'
@@ -54,7 +54,7 @@ async function run(scenario: Scenario & { title: string }, redisUrl: string): Pr
   }
   const head = ['', '× raw', ...columns.map((column) => column.head)]
   for (const line of [head, ...[...measured].map(([name, own]) => row(name, own))]) {
-    console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(18) : cell.padStart(13))).join(''))
+    console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(18) : cell.padStart(15))).join(''))
   }
 }
 
@@ -109,12 +109,6 @@ async function all(redisUrl: string): Promise<void> {
   for (const [title, part] of Object.entries(parts)) if (title.includes(only)) await part(redisUrl)
 }
 
-if (process.env.REDIS_URL) await all(process.env.REDIS_URL)
-else if (dockerAnswers()) {
-  const container = await startRedis()
-  try {
-    await all(`redis://127.0.0.1:${container.ports[0]}`)
-  } finally {
-    await container.stop()
-  }
-} else console.log('No Docker engine answers, and REDIS_URL is not set: the locks on Redis are left out.')
+const redis = await benchRedis()
+if (redis !== undefined) await all(redis.url).finally(redis.close)
+else console.log('No Docker engine answers, and REDIS_URL is not set: the locks on Redis are left out.')

@@ -32,8 +32,9 @@ export const postgres: Dialect = {
     return sqlState(error) === '55P03' ? 'in_progress' : undefined
   },
   // The index serves no volatile function such as clock_timestamp(), and an array is never turned into a join.
-  // What a claim holds is left to it. A place is one within its partition only. The lower bound is a pair: of two plain bounds the planner expects a handful of rows, and
-  // reads and sorts all of them. As JSON a time reads the same whatever the session's DateStyle is.
+  // What a claim holds is left to it. A place is one within its partition only. The lower bound is a pair: of two plain
+  // bounds the planner expects a handful of rows, and reads and sorts all of them. As JSON a time reads the same whatever
+  // the session's DateStyle is.
   purge: (table, expiresAt) => `WITH due AS MATERIALIZED (SELECT tableoid AS part, ctid AS place FROM ${table}
       WHERE (${expiresAt}, 0) >= (?, 0) AND ${expiresAt} <= statement_timestamp()
       ORDER BY ${expiresAt} LIMIT ? FOR UPDATE SKIP LOCKED),
