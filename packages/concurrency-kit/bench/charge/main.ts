@@ -28,7 +28,7 @@ async function measure(url: string): Promise<void> {
   ]
   try {
     for (const way of ways) await list(way)
-    await compare(ways, 1, charges / 4, 'One caller')
+    await compare(ways, 1, Math.ceil(charges / 4), 'One caller')
     await compare(ways, USERS, charges, `${USERS} callers, each with a user of its own`)
     const { rows } =
       await knex.raw(`SELECT sum(balance)::int AS balances, (SELECT count(*)::int FROM idempotency_records
