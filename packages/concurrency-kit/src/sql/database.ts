@@ -7,6 +7,8 @@ export type Row = Record<string, unknown>
 export interface Statement {
   readonly sql: string
   readonly bindings: readonly unknown[]
+  /** The rows are the caller's own: they arrive as its client's settings make them. Others are the kit's, and immune to these. */
+  readonly callersRows?: boolean
 }
 
 export interface BeginRequest {

@@ -5,7 +5,7 @@ import { pitfalls } from '../lock/pitfalls/prove.ts'
 import { ownPitfalls, sqlPitfalls } from './own-pitfalls.ts'
 
 /** Of a table of faults: the tables of stores have a cell less. */
-const row = /^\| ([LISCHTP]\d+) +\|(.*\|.*)\|([^|]*)\|$/gm
+const row = /^\| ([LISCHTPGVX]\d+) +\|(.*\|.*)\|([^|]*)\|$/gm
 
 /** Without what only lines up the columns. */
 export function withoutPadding(text: string): string {

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 const workspace = path.resolve(import.meta.dirname, '../../../..')
-const numbers = '[LISCHTP]\\d+(?:, [LISCHTP]\\d+)*'
+const numbers = '[LISCHTPGVX]\\d+(?:, [LISCHTPGVX]\\d+)*'
 /** In the name of a test, or as the number that a suite puts before it. */
 const named = new RegExp(`['"\`](?:[^'"\`]*?[ ;])??(${numbers})(?:: | in redlock|['"\`])`, 'g')
 
