@@ -5,7 +5,7 @@ export {
   knexLeasedIdempotencyStore,
 } from '../idempotency/stores/knex-leased.ts'
 export { createTables, type Tables, tableStatements } from '../knex/create-tables.ts'
-export type { KnexClient, KnexStatements, KnexTransaction, TransactionOf } from '../knex/knex-client.ts'
+export type { KnexClient, KnexTransaction, TransactionOf } from '../knex/knex-client.ts'
 export type { AnnouncementClient } from '../lock/stores/knex/announcements.ts'
 export { type KnexLockStoreOptions, knexLockStore } from '../lock/stores/knex.ts'
 export { type KnexVersionedStoreOptions, knexVersionedStore } from '../optimistic/stores/knex.ts'

@@ -1,17 +1,11 @@
 import { objectWith, shown } from '../options.ts'
-import type { Row } from '../sql/database.ts'
+import type { Row, Statement } from '../sql/database.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { postgres } from '../sql/postgres.ts'
 import { sqlite } from '../sql/sqlite.ts'
 
-/** What the stores use of a Knex instance or transaction to send a statement. */
-export interface KnexStatements {
-  // biome-ignore lint/suspicious/noExplicitAny: Knex types what a raw statement gives back, and takes, as any
-  raw(sql: string, bindings: readonly any[]): PromiseLike<any>
-}
-
 /** What the stores use of a Knex transaction. */
-export interface KnexTransaction extends KnexStatements {
+export interface KnexTransaction {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
   readonly executionPromise: Promise<unknown>
@@ -19,12 +13,16 @@ export interface KnexTransaction extends KnexStatements {
   commit(): PromiseLike<unknown>
   rollback(): PromiseLike<unknown>
   on(event: 'query-error', listener: (error: unknown) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: as of {@link KnexClient}
+  raw(sql: string, bindings: readonly any[]): PromiseLike<any>
 }
 
 /** What the stores use of a Knex instance; the caller's, never closed and never configured here. */
-export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> extends KnexStatements {
+export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
+  // biome-ignore lint/suspicious/noExplicitAny: Knex types what a raw statement gives back, and takes, as any
+  raw(sql: string, bindings: readonly any[]): PromiseLike<any>
   // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex
   transactionProvider(config?: any): () => Promise<Transaction>
 }
@@ -53,8 +51,20 @@ export function dialectOf(knex: KnexClient): Dialect {
   throw new TypeError(`knex must use the client better-sqlite3 or pg, but uses ${shown(driver)}`)
 }
 
-/** better-sqlite3 gives the rows themselves, pg what is around them too. */
-export async function rowsOf(client: KnexStatements, sql: string, bindings: readonly unknown[]): Promise<Row[]> {
-  const answer: unknown = await client.raw(sql, bindings)
-  return (Array.isArray(answer) ? answer : (answer as { rows: unknown[] }).rows) as Row[]
+/** Rows as the caller's query builder would give them. */
+export function postProcessed({ client }: KnexClient, rows: Row[]): Row[] {
+  return client.postProcessResponse(rows)
+}
+
+/** Lets whoever logs the instance's queries see the kit's, which go to the connection itself. */
+export function reportQuery({ client }: KnexClient, { sql, bindings }: Statement): void {
+  client.emit('query', { method: 'raw', sql, bindings })
+}
+
+/** The connection of a transaction that is open; the caller's own, or one that a handler has. */
+export async function connectionOf(transaction: KnexTransaction): Promise<object> {
+  if (typeof transaction?.isCompleted !== 'function')
+    throw new TypeError(`transaction must be a Knex transaction, but is ${shown(transaction)}`)
+  if (transaction.isCompleted()) throw new TypeError('the transaction is over: it must not be used any more')
+  return transaction.client.acquireConnection()
 }

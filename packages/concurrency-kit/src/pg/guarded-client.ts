@@ -1,32 +1,27 @@
 import { StoreError } from '../errors.ts'
-
-/** Statements that begin or end a transaction; `ROLLBACK TO` a savepoint is none. */
-const CONTROL =
-  /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:BEGIN|START\s+TRANSACTION|COMMIT|END|ABORT|PREPARE\s+TRANSACTION|ROLLBACK(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b))\b/i
-
-interface Guard {
-  /** Whether the transaction is over: the connection may be somebody else's by now. */
-  over(): boolean
-  onError(error: unknown): void
-}
+import type { Loan } from '../sql/loan.ts'
 
 /**
- * The client as a handler gets it: it cannot end the transaction nor give the connection back, is of no use afterwards,
- * and tells of every statement that failed.
+ * The client as a handler gets it: it cannot begin or end a transaction nor give the connection back, is of no use once the
+ * loan is over, and tells of every statement that failed.
  */
-export function guardedClient<Client extends object>(client: Client, guard: Guard): Client {
+export function guardedClient<Client extends object>(
+  client: Client,
+  loan: Loan,
+  onError: (error: unknown) => void,
+): Client {
   const query = (...args: unknown[]): unknown => {
-    const why = refused(args[0], guard)
+    const refused = loan.refusal(textOf(args[0]))
     const last = args.at(-1)
     if (typeof last === 'function') {
-      if (why !== undefined) return void queueMicrotask(() => last(why))
+      if (refused !== undefined) return void queueMicrotask(() => last(refused))
       args[args.length - 1] = (error: unknown, result: unknown) => {
-        if (error) guard.onError(error)
+        if (error) onError(error)
         last(error, result)
       }
-    } else if (why !== undefined) return Promise.reject(why)
+    } else if (refused !== undefined) return Promise.reject(refused)
     const answer: unknown = Reflect.apply(Reflect.get(client, 'query') as () => unknown, client, args)
-    if (answer instanceof Promise) answer.catch((error) => guard.onError(error))
+    if (answer instanceof Promise) answer.catch(onError)
     return answer
   }
   const refuse = () => {
@@ -42,9 +37,11 @@ export function guardedClient<Client extends object>(client: Client, guard: Guar
   })
 }
 
-function refused(query: unknown, guard: Guard): StoreError | undefined {
-  if (guard.over()) return new StoreError('the transaction is over: its client must not be used any more')
-  const text: unknown = typeof query === 'object' && query !== null ? Reflect.get(query, 'text') : query
-  if (typeof text !== 'string' || !CONTROL.test(text)) return undefined
-  return new StoreError('the transaction is ended by whoever began it, not by the handler')
+/** Of a text, a query or a cursor; a stream of rows has its cursor inside. */
+function textOf(query: unknown): unknown {
+  if (typeof query !== 'object' || query === null) return query
+  const cursor: unknown = Reflect.get(query, 'cursor')
+  return (
+    Reflect.get(query, 'text') ?? (typeof cursor === 'object' && cursor !== null ? Reflect.get(cursor, 'text') : '')
+  )
 }

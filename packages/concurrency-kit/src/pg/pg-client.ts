@@ -3,9 +3,12 @@ import type { PgConnection } from '../sql/connection.ts'
 
 export interface PgQuery {
   text: string
-  name?: string
+  name?: string | undefined
   // biome-ignore lint/suspicious/noExplicitAny: as pg types it
   values?: any[]
+  /** How the columns of the rows are parsed; the client's own way without it. */
+  // biome-ignore lint/suspicious/noExplicitAny: as pg types it
+  types?: any
 }
 
 export interface PgResult {

@@ -1,16 +1,16 @@
 import type { Signal } from '../abort.ts'
 import { StoreError } from '../errors.ts'
-import { objectWith, oneOf, wholeNumber } from '../options.ts'
+import { oneOf, wholeNumber } from '../options.ts'
 import type { BeginRequest, Database, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf, freeConnection } from '../sql/deadline.ts'
-import { isConnectionLost } from '../sql/errors.ts'
+import { isAnswered } from '../sql/errors.ts'
 import { ISOLATION_LEVELS, type IsolationLevel } from '../sql/isolation-level.ts'
 import { postgres } from '../sql/postgres.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
-import type { PgPool, PgPoolClient, PgStatements } from './pg-client.ts'
+import type { PgPoolClient, PgStatements } from './pg-client.ts'
+import type { PgSource } from './pg-source.ts'
 import { PgTransaction } from './pg-transaction.ts'
-import { PreparedStatements } from './prepared-statements.ts'
-import { type TakenClient, takeClient } from './take-client.ts'
+import type { TakenClient } from './take-client.ts'
 
 export interface PgDatabaseOptions {
   readonly commandMs?: number | undefined
@@ -18,20 +18,25 @@ export interface PgDatabaseOptions {
   readonly environment?: Environment | undefined
 }
 
-/** The database behind the caller's pool of `pg`. */
-export class PgDatabase<Client extends PgPoolClient> implements Database<Client, PgStatements> {
-  readonly name = 'pg'
+/** So often is a statement that was prepared too early repeated: each of them was prepared anew before. */
+const MOST_REPEATS = 5
+
+/** A Postgres database behind the caller's client. */
+export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implements Database<Transaction, Inside> {
+  readonly name: string
   readonly dialect = postgres
-  readonly #pool: { connect(): Promise<Client> }
+  readonly #source: PgSource<Client, Transaction, Inside>
   readonly #begin: string
   readonly #commandMs: number
   readonly #environment: Environment
-  readonly #prepared = new PreparedStatements()
 
-  /** @throws TypeError, RangeError for a pool or options that cannot serve. */
-  constructor(pool: PgPool, { commandMs = 2_000, isolationLevel, environment }: PgDatabaseOptions) {
-    objectWith('pool', pool, ['connect'])
-    this.#pool = pool as { connect(): Promise<Client> }
+  /** @throws TypeError, RangeError for options that cannot serve. */
+  constructor(
+    source: PgSource<Client, Transaction, Inside>,
+    { commandMs = 2_000, isolationLevel, environment }: PgDatabaseOptions,
+  ) {
+    this.name = source.name
+    this.#source = source
     this.#commandMs = wholeNumber('commandMs', commandMs, 1)
     if (isolationLevel !== undefined) oneOf('isolationLevel', isolationLevel, ISOLATION_LEVELS)
     this.#begin = isolationLevel === undefined ? 'BEGIN' : `BEGIN ISOLATION LEVEL ${isolationLevel}`
@@ -39,56 +44,62 @@ export class PgDatabase<Client extends PgPoolClient> implements Database<Client,
   }
 
   async alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]> {
-    const { client, watch } = await this.#take(what, this.#commandMs, signal)
+    const taken = await this.#take(what, this.#commandMs, signal)
+    let drop = false
     try {
-      return await this.#rows(what, client, statement, { signal, onOver: () => watch.hangUp() })
-    } catch (error) {
-      if (isConnectionLost(error)) watch.lost ??= error
-      throw error
+      for (let repeats = 0; ; repeats += 1) {
+        try {
+          return await this.#rows(what, taken.client, statement, signal)
+        } catch (error) {
+          // Without a word of the server's the statement may still run: nobody else may have its connection.
+          drop = !isAnswered(error)
+          if (drop || repeats === MOST_REPEATS || !this.#source.prepared.outdated(error)) throw error
+        }
+      }
     } finally {
-      giveBack({ client, watch })
+      taken.giveBack(drop || taken.watch.lost !== undefined)
     }
   }
 
-  inside(transaction: PgStatements, what: string, statement: Statement): Promise<Row[]> {
-    return this.#rows(what, transaction, statement, {})
+  async inside(transaction: Inside, what: string, statement: Statement): Promise<Row[]> {
+    const client = this.#source.within(transaction)
+    try {
+      return await this.#rows(what, isPromise(client) ? await client : client, statement)
+    } catch (error) {
+      if (!this.#source.prepared.outdated(error)) throw error
+      throw new StoreError(`${what}: its table or connection has changed since it was prepared`, {
+        cause: error,
+        transient: true,
+      })
+    }
   }
 
-  async begin({ waitMs = 0, signal }: BeginRequest): Promise<OwnedTransaction<Client>> {
+  async begin({ waitMs = 0, signal }: BeginRequest): Promise<OwnedTransaction<Transaction>> {
     const taken = await this.#take(`BEGIN of ${this.name}`, Math.max(waitMs, this.#commandMs), signal)
-    const { clock } = this.#environment
     return new PgTransaction(taken, {
+      source: this.#source,
       begin: this.#begin,
-      prepared: this.#prepared,
       commandMs: this.#commandMs,
       waitMs,
-      clock,
+      clock: this.#environment.clock,
       signal,
     })
   }
 
   #take(what: string, limitMs: number, signal: Signal | undefined): Promise<TakenClient<Client>> {
-    const { clock } = this.#environment
-    return freeConnection(what, takeClient(this.#pool), giveBack, { limitMs, clock, signal })
+    const giveBack = (late: TakenClient<Client>) => late.giveBack(late.watch.lost !== undefined)
+    return freeConnection(what, this.#source.take(), giveBack, { limitMs, clock: this.#environment.clock, signal })
   }
 
-  async #rows(
-    what: string,
-    client: PgStatements,
-    statement: Statement,
-    over: { readonly signal?: Signal | undefined; readonly onOver?: () => void },
-  ): Promise<Row[]> {
-    const deadline = { limitMs: this.#commandMs, clock: this.#environment.clock, ...over }
-    try {
-      return (await answerOf(what, client.query(this.#prepared.query(statement)), deadline)).rows
-    } catch (error) {
-      if (!this.#prepared.outdated(error)) throw error
-      throw new StoreError(`${what}: its table has changed since it was prepared`, { cause: error, transient: true })
-    }
+  async #rows(what: string, client: PgStatements, statement: Statement, signal?: Signal): Promise<Row[]> {
+    const deadline = { limitMs: this.#commandMs, clock: this.#environment.clock, signal }
+    const query = this.#source.prepared.query(statement)
+    this.#source.onSend?.(query)
+    const { rows } = await answerOf(what, client.query(query), deadline)
+    return statement.callersRows === true ? this.#source.callersRows(rows) : rows
   }
 }
 
-function giveBack({ client, watch }: TakenClient<PgPoolClient>): void {
-  watch.end()
-  client.release(watch.lost !== undefined)
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return value instanceof Promise
 }

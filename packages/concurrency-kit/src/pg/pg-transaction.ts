@@ -1,19 +1,21 @@
 import type { Signal } from '../abort.ts'
 import { inOneWrite } from '../one-write.ts'
 import type { ConnectionWatch } from '../sql/connection.ts'
-import type { Committed, OwnedTransaction, Row, Statement } from '../sql/database.ts'
+import type { Committed, Lent, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf } from '../sql/deadline.ts'
-import { claimGone, isConnectionLost, passes, sqlState, swallowed, tookTooLong } from '../sql/errors.ts'
+import { claimGone, isAnswered, isConnectionLost, passes, sqlState, swallowed, tookTooLong } from '../sql/errors.ts'
+import { Loan } from '../sql/loan.ts'
 import { postgres } from '../sql/postgres.ts'
 import type { Clock } from '../time/clock.ts'
 import { guardedClient } from './guarded-client.ts'
 import type { PgPoolClient, PgQuery, PgResult } from './pg-client.ts'
+import type { Handed, PgSource } from './pg-source.ts'
 import type { PreparedStatements } from './prepared-statements.ts'
 import type { TakenClient } from './take-client.ts'
 
-export interface PgTransactionOptions {
+export interface PgTransactionOptions<Client extends PgPoolClient, Transaction> {
+  readonly source: Pick<PgSource<Client, Transaction, never>, 'prepared' | 'hand' | 'callersRows' | 'onSend'>
   readonly begin: string
-  readonly prepared: PreparedStatements
   readonly commandMs: number
   readonly waitMs: number
   readonly clock: Clock
@@ -26,36 +28,49 @@ export interface PgTransactionOptions {
  * BEGIN goes with the first statement, COMMIT with the last: in one round trip each where the client pipelines. So the
  * last statement fails by itself unless it returns one row, and COMMIT then answers ROLLBACK.
  */
-export class PgTransaction<Client extends PgPoolClient> implements OwnedTransaction<Client> {
-  readonly transaction: Client
-  readonly claimAll: OwnedTransaction<Client>['claimAll']
+export class PgTransaction<Client extends PgPoolClient, Transaction> implements OwnedTransaction<Transaction> {
+  readonly claimAll: OwnedTransaction<Transaction>['claimAll']
+  readonly #taken: TakenClient<Client>
   readonly #client: Client
-  readonly #options: PgTransactionOptions
+  readonly #options: PgTransactionOptions<Client, Transaction>
+  readonly #prepared: PreparedStatements
   readonly #watch: ConnectionWatch
+  readonly #loans: { readonly loan: Loan; readonly ended: Handed<Transaction>['ended'] }[] = []
   #begun = false
-  #over = false
   #overdue = false
+  #committed = false
   #released = false
+  /** A statement may still run on the connection. */
+  #unanswered = false
   #failed: unknown
   #passing: unknown
 
-  constructor({ client, watch }: TakenClient<Client>, options: PgTransactionOptions) {
-    this.#client = client
+  constructor(taken: TakenClient<Client>, options: PgTransactionOptions<Client, Transaction>) {
+    this.#taken = taken
+    this.#client = taken.client
     this.#options = options
-    this.#watch = watch
-    const pipelines = client.pipeline === true
+    this.#prepared = options.source.prepared
+    this.#watch = taken.watch
+    const pipelines = this.#client.pipeline === true
     this.claimAll = pipelines ? (what, claims, unbound) => this.#claimAll(what, claims, unbound) : undefined
-    this.transaction = guardedClient(client, { over: () => this.#over, onError: (error) => this.#note(error) })
+  }
+
+  async lend(): Promise<Lent<Transaction>> {
+    const loan = new Loan('postgres')
+    const guarded = guardedClient(this.#client, loan, (error) => this.#note(error))
+    const { transaction, ended } = await this.#options.source.hand(guarded)
+    this.#loans.push({ loan, ended })
+    return { transaction, takeBack: () => loan.end() }
   }
 
   claim(what: string, statement: Statement): Promise<Row[]> {
-    const { prepared, commandMs, waitMs, signal } = this.#options
-    return this.#ask(what, [this.#opening(), prepared.query(statement)], commandMs + waitMs, signal)
+    const { commandMs, waitMs, signal } = this.#options
+    return this.#ask(what, [this.#opening(), this.#prepared.query(statement)], commandMs + waitMs, signal)
   }
 
   async #claimAll(what: string, statements: readonly Statement[], unbound: string): Promise<Row[][]> {
-    const { prepared, commandMs, waitMs } = this.#options
-    const claims = statements.map((statement) => prepared.query(statement))
+    const { commandMs, waitMs } = this.#options
+    const claims = statements.map((statement) => this.#prepared.query(statement))
     const queries = [this.#opening(), ...claims, { text: `SELECT ${unbound}` }]
     const answers = await this.#send(what, queries, commandMs + waitMs)
     return answers.slice(1, -1).map(({ rows }) => rows)
@@ -67,11 +82,16 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
     return { text: `${begin}; ${postgres.boundWait(waitMs)}` }
   }
 
-  rows(what: string, statement: Statement): Promise<Row[]> {
-    const { begin, prepared, commandMs } = this.#options
+  async rows(what: string, statement: Statement): Promise<Row[]> {
+    const { begin, commandMs, source } = this.#options
     const opening = this.#begun ? [] : [{ text: begin }]
     this.#begun = true
-    return this.#ask(what, [...opening, prepared.query(statement)], commandMs)
+    const rows = await this.#ask(what, [...opening, this.#prepared.query(statement)], commandMs)
+    return statement.callersRows === true ? source.callersRows(rows) : rows
+  }
+
+  async run(what: string, sql: string): Promise<void> {
+    await this.#send(what, [{ text: sql }], this.#options.commandMs)
   }
 
   passing(): unknown {
@@ -84,21 +104,21 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   }
 
   async commit(last: readonly Statement[] = []): Promise<Committed> {
-    this.#over = true
-    const { prepared, commandMs } = this.#options
-    const before = last.map((statement) => prepared.query(mustReturnOneRow(statement)))
+    this.#endLoans()
+    const { commandMs } = this.#options
+    const before = last.map((statement) => this.#prepared.query(mustReturnOneRow(statement)))
     const together = this.#client.pipeline === true
     let committing = together && this.#watch.lost === undefined
     try {
       if (!together) await this.#send('the last statement', before, commandMs)
       committing = true
       const answers = await this.#send('COMMIT', together ? [...before, COMMIT] : [COMMIT], commandMs)
-      const command = answers.at(-1)?.command
+      this.#committed = answers.at(-1)?.command === 'COMMIT'
       this.#giveBack()
-      if (command === 'COMMIT') return { status: 'committed' }
+      if (this.#committed) return { status: 'committed' }
       return { status: 'failed', passes: false, cause: swallowed(this.#failed) }
     } catch (error) {
-      const ambiguous = committing && (sqlState(error) === undefined || isConnectionLost(error))
+      const ambiguous = committing && (!isAnswered(error) || isConnectionLost(error))
       await this.rollback()
       if (ambiguous) return { status: 'ambiguous', cause: error }
       const passing = this.passing()
@@ -108,9 +128,10 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
 
   async rollback(): Promise<void> {
     if (this.#released) return
-    this.#over = true
+    this.#endLoans()
     try {
-      if (this.#begun && !this.#isBroken()) await this.#send('ROLLBACK', [ROLLBACK], this.#options.commandMs)
+      if (this.#begun && !this.#isBroken() && !this.#unanswered)
+        await this.#send('ROLLBACK', [ROLLBACK], this.#options.commandMs)
     } catch {}
     this.#giveBack()
   }
@@ -125,6 +146,7 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
       this.#overdue = true
       this.#watch.hangUp()
     }
+    for (const query of queries) this.#options.source.onSend?.(query)
     try {
       return await answerOf(what, inOrder(this.#client, queries), {
         limitMs,
@@ -145,8 +167,14 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
 
   #note(error: unknown): void {
     this.#failed ??= error
-    const again = passes(error) || this.#isBroken(error) || this.#options.prepared.outdated(error)
+    // Without a word of the server's, such as after a `query_timeout`, nobody knows what its connection is at.
+    this.#unanswered ||= !isAnswered(error)
+    const again = passes(error) || this.#isBroken(error) || this.#prepared.outdated(error)
     if (again) this.#passing ??= error
+  }
+
+  #endLoans(): void {
+    for (const { loan } of this.#loans) loan.end()
   }
 
   #isBroken(error?: unknown): boolean {
@@ -156,8 +184,8 @@ export class PgTransaction<Client extends PgPoolClient> implements OwnedTransact
   #giveBack(): void {
     if (this.#released) return
     this.#released = true
-    this.#watch.end()
-    this.#client.release(this.#isBroken(this.#passing))
+    for (const { ended } of this.#loans) ended?.(this.#committed)
+    this.#taken.giveBack(this.#unanswered || this.#isBroken(this.#passing))
   }
 }
 

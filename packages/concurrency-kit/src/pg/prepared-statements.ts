@@ -1,25 +1,46 @@
 import { createHash } from 'node:crypto'
 import type { Statement } from '../sql/database.ts'
-import { sqlState } from '../sql/errors.ts'
+import { preparedIsOutdated, sqlState } from '../sql/errors.ts'
 import type { PgQuery } from './pg-client.ts'
+
+/** So often may connections lose what was prepared on them; from then on nothing is prepared. */
+const MOST_LOSSES = 3
+
+/** Values of the kit's own statements stay the text that Postgres sends, whatever parsers the client has for its own. */
+const AS_TEXT = { getTypeParser: () => String }
+
+const ofPools = new WeakMap<object, PreparedStatements>()
 
 /** Statements as `pg` takes them: prepared once a connection, under a name that says what is in them. */
 export class PreparedStatements {
-  readonly #known = new Map<string, { readonly text: string; readonly name: string }>()
-  #schema = 0
+  readonly #known = new Map<string, { readonly text: string; readonly name: string | undefined }>()
+  #generation = 0
+  #losses = 0
+  #named: boolean
 
-  query({ sql, bindings }: Statement): PgQuery {
-    const known = this.#known.get(sql) ?? this.#name(sql)
-    return { ...known, values: [...bindings] }
+  /** @param named - False prepares nothing: each statement is parsed each time. */
+  constructor(named: boolean) {
+    this.#named = named
   }
 
-  /**
-   * Whether a statement failed because the table has changed since it was prepared; then it did nothing, and from now on
-   * every statement is prepared anew.
-   */
+  /** One for each pool: what one store learns of its connections goes for the others, too. */
+  static of(pool: object): PreparedStatements {
+    const known = ofPools.get(pool) ?? new PreparedStatements(true)
+    ofPools.set(pool, known)
+    return known
+  }
+
+  query({ sql, bindings, callersRows }: Statement): PgQuery {
+    const { text, name } = this.#known.get(sql) ?? this.#name(sql)
+    return { text, name, values: [...bindings], types: callersRows ? undefined : AS_TEXT }
+  }
+
+  /** Whether a statement failed only because it was prepared earlier; from now on every statement is prepared anew. */
   outdated(error: unknown): boolean {
-    if (sqlState(error) !== '0A000' || Reflect.get(error as object, 'routine') !== 'RevalidateCachedQuery') return false
-    this.#schema += 1
+    if (!preparedIsOutdated(error)) return false
+    if (sqlState(error) !== '0A000') this.#losses += 1
+    if (this.#losses === MOST_LOSSES) this.#named = false
+    this.#generation += 1
     this.#known.clear()
     return true
   }
@@ -28,8 +49,9 @@ export class PreparedStatements {
     const [head = '', ...rest] = sql.split('?')
     const text = head + rest.map((part, index) => `$${index + 1}${part}`).join('')
     const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22)
-    const named = { text, name: `concurrency_kit_${digest}_${this.#schema}` }
-    this.#known.set(sql, named)
-    return named
+    const name = this.#named ? `concurrency_kit_${digest}_${this.#generation}` : undefined
+    const statement = { text, name }
+    this.#known.set(sql, statement)
+    return statement
   }
 }

@@ -3,6 +3,8 @@ import { ConnectionWatch, type PgConnection } from '../sql/connection.ts'
 export interface TakenClient<Client> {
   readonly client: Client
   readonly watch: ConnectionWatch
+  /** Gives the client back to its pool, or drops it. */
+  giveBack(drop: boolean): void
 }
 
 /**
@@ -11,11 +13,18 @@ export interface TakenClient<Client> {
  * A new connection may break in the very data that says it is ready. The pool no longer listens then, and whoever awaits its
  * promise does not listen yet: the error would end the process. Its callback comes in time.
  */
-export function takeClient<Client extends PgConnection>(pool: {
+export function takeClient<Client extends PgConnection & { release(drop?: boolean): void }>(pool: {
   connect(): Promise<Client>
 }): Promise<TakenClient<Client>> {
   return new Promise((resolve, reject) => {
-    const taken = (client: Client) => resolve({ client, watch: new ConnectionWatch(client) })
+    const taken = (client: Client) => {
+      const watch = new ConnectionWatch(client)
+      const giveBack = (drop: boolean) => {
+        watch.end()
+        client.release(drop)
+      }
+      resolve({ client, watch, giveBack })
+    }
     // A pool of another make may know promises alone.
     if (pool.connect.length === 0) {
       pool.connect().then(taken, reject)

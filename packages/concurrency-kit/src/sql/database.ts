@@ -37,12 +37,21 @@ export interface Database<Transaction, Inside = Transaction> {
   begin(request: BeginRequest): Promise<OwnedTransaction<Transaction>>
 }
 
+/** A transaction as a handler has it. */
+export interface Lent<Transaction> {
+  readonly transaction: Transaction
+  /** The handler has settled: statements that it sends from now on are refused. Those that were sent come before the next. */
+  takeBack(): void
+}
+
 /** A transaction that only its owner can end, and that remembers which of its statements failed for a reason that passes. */
 export interface OwnedTransaction<Transaction> {
-  readonly transaction: Transaction
+  lend(): Promise<Lent<Transaction>>
   /** The first statement of a transaction on a key: it waits for a rival's no longer than was said at its beginning. */
   claim(what: string, statement: Statement): Promise<Row[]>
   rows(what: string, statement: Statement): Promise<Row[]>
+  /** A statement without bindings that gives no rows, and is never prepared. */
+  run(what: string, sql: string): Promise<void>
   /**
    * Claims at once, the first statements of a transaction on many keys; where the client can send them together.
    *

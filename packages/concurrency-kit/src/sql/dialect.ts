@@ -26,7 +26,7 @@ export interface Dialect {
   schema(statements: readonly string[]): readonly string[]
   /** Whether leases need a pool of their own, because a pool is one connection and a transaction has it to itself. */
   readonly leasesApart: boolean
-  /** What is sent before a claim, so that it waits for a rival no longer than `waitMs`; undefined where none waits. */
+  /** What is sent before a claim, so that it waits for a rival for `waitMs`; undefined where none waits. */
   boundWait(waitMs: number): string | undefined
   /** What a claim returns, which ends {@link Dialect.boundWait}; it fails where that was not said in the same transaction. */
   readonly unboundWait: string

@@ -7,9 +7,27 @@ export function sqlState(error: unknown): string | undefined {
   return code !== undefined && /^[0-9FHPX][0-9A-Z]{4}$/.test(code) ? code : undefined
 }
 
+/** Whether the server has answered with this error: without a word of it, a statement may still run, or have run. */
+export function isAnswered(error: unknown): boolean {
+  if (sqlState(error) !== undefined) return true
+  // An error code of the application's own, raised in a function or trigger, can begin with any letter.
+  const severity: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'severity') : undefined
+  return typeof severity === 'string'
+}
+
 /** Another process writes the SQLite file, or has written it since this transaction read: nothing was done. */
 function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error) ?? '')
+}
+
+/**
+ * The statement was prepared before its table changed (DDL), or the connection has forgotten it (`DISCARD ALL`,
+ * `DEALLOCATE ALL`, a pooler's other connection): nothing was done, and prepared anew it may succeed.
+ */
+export function preparedIsOutdated(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '26000' || state === '42P05') return true
+  return state === '0A000' && Reflect.get(error as object, 'routine') === 'RevalidateCachedQuery'
 }
 
 /** Another transaction came in between, and nothing was done: run again, all of it may succeed. */

@@ -4,8 +4,8 @@ import { passes, sqlState } from './errors.ts'
 /** Taken while tables are made: a number of the kit's own. */
 const SCHEMA_LOCK = '4934721205870284'
 
-/** Where the session's own `lock_timeout` is kept during a claim. */
-const KEPT = 'concurrency_kit.lock_timeout'
+/** Where the session's own `lock_timeout` and `statement_timeout` are kept during a claim. */
+const KEPT = 'concurrency_kit.timeouts'
 
 /** `now()` stands still in a transaction: every time is `clock_timestamp()`. */
 export const postgres: Dialect = {
@@ -23,9 +23,12 @@ export const postgres: Dialect = {
   schema: (statements) => [[`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`, ...statements].join(';\n')],
   leasesApart: false,
   // Before the claim, not within it: a claim also waits for its table, where a migration has it. 0 would be no limit at all.
+  // A statement_timeout of the session's own would end the wait early.
   boundWait: (waitMs) =>
-    `SELECT set_config('${KEPT}', current_setting('lock_timeout'), true); SET LOCAL lock_timeout = ${Math.max(1, waitMs)}`,
-  unboundWait: `set_config('lock_timeout', current_setting('${KEPT}'), true)`,
+    `SELECT set_config('${KEPT}', current_setting('lock_timeout') || ' ' || current_setting('statement_timeout'), true),
+      set_config('lock_timeout', '${Math.max(1, waitMs)}', true), set_config('statement_timeout', '0', true)`,
+  unboundWait: `set_config('lock_timeout', split_part(current_setting('${KEPT}'), ' ', 1), true)
+      || set_config('statement_timeout', split_part(current_setting('${KEPT}'), ' ', 2), true)`,
   ownRow: 'xmin = pg_current_xact_id()::xid',
   claimMet: (error) => {
     if (passes(error)) return 'retry'
@@ -40,7 +43,7 @@ export const postgres: Dialect = {
       ORDER BY ${expiresAt} LIMIT ? FOR UPDATE SKIP LOCKED),
     purged AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT place FROM due))
       AND (tableoid, ctid) IN (SELECT part, place FROM due) RETURNING ${expiresAt} AS expiry)
-    SELECT count(*)::int AS deleted, to_json(max(expiry)) #>> '{}' AS last_expiry FROM purged`,
+    SELECT count(*)::text AS deleted, to_json(max(expiry)) #>> '{}' AS last_expiry FROM purged`,
   firstExpiry: '-infinity',
   lockRow: (table, id, _column, selected) => `SELECT ${selected} FROM ${table} WHERE ${id} = ? FOR UPDATE`,
   versions: {

@@ -25,8 +25,7 @@ export const sqlite: Dialect = {
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
       (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1 AS deleted`,
   firstExpiry: undefined,
-  // A write that changes nothing takes the write lock before the row is read.
-  lockRow: (table, id, column, selected) =>
-    `UPDATE ${table} SET ${column} = ${column} WHERE ${id} = ? RETURNING ${selected}`,
+  // The transaction has the write lock from its beginning.
+  lockRow: (table, id, _column, selected) => `SELECT ${selected} FROM ${table} WHERE ${id} = ?`,
   versions: {},
 }

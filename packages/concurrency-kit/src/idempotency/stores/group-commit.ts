@@ -135,7 +135,7 @@ export class GroupCommit<Transaction> {
   }
 
   async #run(owned: OwnedTransaction<Transaction>, members: readonly Member<Transaction>[]): Promise<void> {
-    const running = members.map(({ handler }) => handler(owned.transaction))
+    const running = members.map(({ handler }) => settled(owned, handler))
     const settlements = await this.#allOf(running)
     if (settlements !== undefined && owned.failure() === undefined) return this.#commit(owned, members, settlements)
     await owned.rollback()
@@ -172,6 +172,18 @@ export class GroupCommit<Transaction> {
         .then(resolve, () => resolve(undefined))
         .finally(() => clock.clearTimer(timer))
     })
+  }
+}
+
+async function settled<Transaction>(
+  owned: OwnedTransaction<Transaction>,
+  handler: Handler<Transaction>,
+): Promise<Settlement> {
+  const { transaction, takeBack } = await owned.lend()
+  try {
+    return await handler(transaction)
+  } finally {
+    takeBack()
   }
 }
 

@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import type { KnexClient } from '../../knex/knex-client.ts'
-import { KnexDatabase } from '../../knex/knex-database.ts'
+import { knexDatabase } from '../../knex/knex-database.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import type { Row, Statement } from '../../sql/database.ts'
+import type { Database, Row, Statement } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
 import type { Environment } from '../../time/clock.ts'
@@ -45,13 +46,13 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
   readonly name = 'knex-leased'
   readonly kind = 'leased'
   declare readonly environment?: Environment
-  readonly #database: KnexDatabase<never>
+  readonly #database: Pick<Database<unknown>, 'alone' | 'dialect'>
   readonly #records: RecordStatements
   readonly #purge: RecordPurge
 
   constructor(options: KnexLeasedIdempotencyStoreOptions) {
     const { commandMs, environment } = options
-    this.#database = new KnexDatabase(options.knex as KnexClient<never>, { commandMs, environment })
+    this.#database = knexDatabase(options.knex, { commandMs, environment })
     const table = checkRecordTable(options, 'leased_idempotency_records')
     const { dialect } = this.#database
     this.#records = new RecordStatements(table, dialect, leasedClaim(table, dialect))
@@ -75,9 +76,12 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
     const own = { values: [owner, leaseMs], replaceable: [words.inProgress, takeOver ? 1 : 0] }
     const claim = this.#records.claim(request, Math.max(retentionMs, leaseMs), own)
     for (;;) {
+      signal?.throwIfAborted()
       const [claimed] = await this.#ask('claim', signal, claim)
       if (claimed !== undefined) return { status: 'claimed', attempt: Number(claimed['attempt']) }
       const found = this.#records.found(await this.#ask('claim', signal, this.#records.read(request)))
+      // SQLite answers synchronously: whatever keeps this going, timers must run, and a signal abort.
+      await setImmediate()
       // Gone between the two statements: the claim is asked for again, never assumed.
       if (found === undefined) continue
       const { fingerprint } = found.record
@@ -123,7 +127,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
 
   async #leaseLeftMs(request: ClaimRequest): Promise<number> {
     const { dialect, table, where } = this.#records
-    const sql = `SELECT lease_ends_at_ms - ${dialect.nowMs} AS left_ms FROM ${table.table} WHERE ${where}`
+    const sql = `SELECT CAST(lease_ends_at_ms - ${dialect.nowMs} AS text) AS left_ms FROM ${table.table} WHERE ${where}`
     const [row] = await this.#ask('claim', request.signal, { sql, bindings: this.#records.place(request) })
     return Number(row?.['left_ms'] ?? 1)
   }
@@ -147,6 +151,6 @@ function leasedClaim({ table, columns }: RecordTable, { nowMs, now, integer }: D
     ],
     replaceable: ` OR (${table}.${columns.status} = ? AND (${table}.owner = excluded.owner OR
       (CAST(? AS integer) = 1 AND ${table}.lease_ends_at_ms <= ${nowMs} AND ${table}.${columns.fingerprint} = excluded.${columns.fingerprint})))`,
-    returning: 'attempt',
+    returning: 'CAST(attempt AS text) AS attempt',
   }
 }

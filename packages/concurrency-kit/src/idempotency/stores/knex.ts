@@ -1,5 +1,5 @@
 import type { KnexClient, TransactionOf } from '../../knex/knex-client.ts'
-import { KnexDatabase } from '../../knex/knex-database.ts'
+import { knexDatabase } from '../../knex/knex-database.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
 import type { IsolationLevel } from '../../sql/isolation-level.ts'
 import type { Environment } from '../../time/clock.ts'
@@ -35,7 +35,7 @@ export function knexIdempotencyStore<Client extends KnexClient>(
   options: KnexIdempotencyStoreOptions<Client>,
 ): TransactionalIdempotencyStore<TransactionOf<Client>> {
   const knex = options.knex as unknown as KnexClient<TransactionOf<Client>>
-  const store = new SqlIdempotencyStore(new KnexDatabase(knex, options), options)
+  const store = new SqlIdempotencyStore(knexDatabase(knex, options), options)
   usePoolFor('transactions', options.knex)
   return store
 }

@@ -1,6 +1,7 @@
-import { oneOf } from '../../options.ts'
+import { objectWith, oneOf } from '../../options.ts'
 import type { PgClientOf, PgPool, PgPoolClient } from '../../pg/pg-client.ts'
 import { PgDatabase } from '../../pg/pg-database.ts'
+import { pgSource } from '../../pg/pg-source.ts'
 import type { IsolationLevel } from '../../sql/isolation-level.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactionalIdempotencyStore } from '../idempotency-store.ts'
@@ -52,7 +53,8 @@ export function pgIdempotencyStore<Pool extends PgPool>(
 ): TransactionalIdempotencyStore<PgClientOf<Pool>> {
   const { groupCommit = false } = options
   oneOf('groupCommit', groupCommit, [true, false])
-  const database = new PgDatabase<PgPoolClient>(options.pool, options)
+  objectWith('pool', options.pool, ['connect'])
+  const database = new PgDatabase(pgSource<PgPoolClient>(options.pool), options)
   return new SqlIdempotencyStore(
     database,
     options,

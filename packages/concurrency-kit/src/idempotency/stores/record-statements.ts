@@ -39,8 +39,8 @@ export class RecordStatements {
     this.where = columns.scope === undefined ? `${columns.key} = ?` : `${columns.scope} = ? AND ${columns.key} = ?`
     // Each column by its name: a prepared `SELECT *` fails once the table has got another column.
     const select = `SELECT ${columns.fingerprint} AS fingerprint, ${columns.status} AS status, ${columns.result} AS result,
-      ${columns.outcome ?? 'NULL'} AS outcome, CASE WHEN ${columns.expiresAt} > ${dialect.now} THEN 1 ELSE 0 END AS unexpired,
-      ${columns.key} AS key FROM ${table.table} WHERE `
+      ${columns.outcome ?? 'NULL'} AS outcome, CASE WHEN ${columns.expiresAt} > ${dialect.now} THEN 'yes' ELSE 'no' END AS unexpired,
+      CAST(${columns.key} AS text) AS key FROM ${table.table} WHERE `
     this.#select = `${select}${this.where}`
     const inScope = columns.scope === undefined ? '' : `${columns.scope} = ? AND `
     this.#selectMany = `${select}${inScope}${columns.key} ${dialect.inList}`
@@ -139,7 +139,7 @@ export class RecordStatements {
 
   /** The unexpired record of the rows that {@link RecordStatements.read} gave. */
   found([row]: readonly Row[]): FoundRecord | undefined {
-    if (row?.['unexpired'] !== 1) return undefined
+    if (row?.['unexpired'] !== 'yes') return undefined
     const text = (name: string) => String(row[name] ?? '')
     const outcome = text('outcome') === 'error' ? 'error' : 'result'
     return {

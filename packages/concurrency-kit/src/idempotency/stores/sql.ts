@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction } from '../../sql/database.ts'
-import { asStoreError } from '../../sql/errors.ts'
+import { asStoreError, preparedIsOutdated } from '../../sql/errors.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import type {
@@ -17,7 +18,8 @@ import { RecordLookup } from './record-lookup.ts'
 import { RecordPurge } from './record-purge.ts'
 import { RecordStatements } from './record-statements.ts'
 
-const BEFORE_HANDLER = 'before_handler'
+/** So often is an attempt made again whose statements were prepared too early: each of them was prepared anew before. */
+const MOST_REPEATS = 5
 
 /** Records that commit together with the effects, through any client of an SQL database. */
 export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotencyStore<Transaction> {
@@ -79,7 +81,19 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     return this.#groups.attempt(request, handler)
   }
 
+  /** An attempt that was rolled back because its statements had been prepared before the table changed counts as none. */
   async #alone(
+    request: AttemptRequest,
+    handler: (transaction: Transaction) => Promise<Settlement>,
+  ): Promise<AttemptResult> {
+    for (let repeats = 0; ; repeats += 1) {
+      const result = await this.#once(request, handler)
+      const again = result.status === 'retry' && result.ambiguous !== true && preparedIsOutdated(result.cause)
+      if (!again || repeats === MOST_REPEATS) return result
+    }
+  }
+
+  async #once(
     request: AttemptRequest,
     handler: (transaction: Transaction) => Promise<Settlement>,
   ): Promise<AttemptResult> {
@@ -89,6 +103,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
       owned = await this.#database.begin({ waitMs: request.waitMs, signal: request.signal })
     } catch (cause) {
       if (isStoreError(cause) && cause.transient) return { status: cause.cause === undefined ? 'busy' : 'retry', cause }
+      if (this.#database.dialect.claimMet(cause) === 'busy') return { status: 'busy', cause }
       throw this.#failed('BEGIN', cause, request)
     }
     let found: AttemptResult | undefined
@@ -103,7 +118,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
       if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }
       throw this.#failed('claim', cause, request)
     }
-    if (found === undefined) return this.#run(owned, request, handler)
+    if (found === undefined) return this.#handled(owned, request, handler)
     await owned.rollback()
     return found
   }
@@ -117,16 +132,19 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     return { status: 'in_progress' }
   }
 
-  async #run(
+  async #handled(
     owned: OwnedTransaction<Transaction>,
     request: AttemptRequest,
     handler: (transaction: Transaction) => Promise<Settlement>,
   ): Promise<AttemptResult> {
     let settlement: Settlement
     try {
-      if (request.finalErrors) await this.#savepoint(owned, 'SAVEPOINT')
-      settlement = await handler(owned.transaction)
-      if (settlement.outcome === 'error' && owned.passing() === undefined) await this.#savepoint(owned, 'ROLLBACK TO')
+      // A name that no handler can know.
+      const savepoint = `before_handler_${randomUUID().replaceAll('-', '')}`
+      if (request.finalErrors) await this.#run(owned, 'SAVEPOINT', savepoint)
+      settlement = await this.#settled(owned, handler)
+      if (settlement.outcome === 'error' && owned.passing() === undefined)
+        await this.#run(owned, 'ROLLBACK TO', savepoint)
     } catch (error) {
       await owned.rollback()
       if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }
@@ -143,10 +161,27 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     throw asStoreError(`COMMIT of ${this.name}`, ended.cause)
   }
 
-  async #savepoint(owned: OwnedTransaction<Transaction>, verb: 'SAVEPOINT' | 'ROLLBACK TO'): Promise<void> {
+  /** What the handler comes to; a statement that it has not sent by then is refused. */
+  async #settled(
+    owned: OwnedTransaction<Transaction>,
+    handler: (transaction: Transaction) => Promise<Settlement>,
+  ): Promise<Settlement> {
+    const { transaction, takeBack } = await owned.lend()
+    try {
+      return await handler(transaction)
+    } finally {
+      takeBack()
+    }
+  }
+
+  async #run(
+    owned: OwnedTransaction<Transaction>,
+    verb: 'SAVEPOINT' | 'ROLLBACK TO',
+    savepoint: string,
+  ): Promise<void> {
     const what = `${verb} of ${this.name}`
     try {
-      await owned.rows(what, { sql: `${verb} ${BEFORE_HANDLER}`, bindings: [] })
+      await owned.run(what, `${verb} ${savepoint}`)
     } catch (error) {
       throw asStoreError(what, error)
     }

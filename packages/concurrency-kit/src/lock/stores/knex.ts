@@ -1,8 +1,8 @@
 import type { Signal } from '../../abort.ts'
-import { bounded } from '../../knex/bounded.ts'
-import { dialectOf, type KnexClient } from '../../knex/knex-client.ts'
+import type { KnexClient } from '../../knex/knex-client.ts'
+import { knexDatabase } from '../../knex/knex-database.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
-import { objectWith, wholeNumber } from '../../options.ts'
+import { objectWith } from '../../options.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import { endLeases } from '../lock-engine.ts'
@@ -93,11 +93,12 @@ class KnexLockStore implements LockStore<true> {
     handOff,
     environment = systemEnvironment,
   }: KnexLockStoreOptions) {
-    const { name } = dialectOf(knex)
-    this.commandMs = wholeNumber('commandMs', commandMs, 1)
+    const database = knexDatabase(knex, { commandMs, environment })
+    const { name } = database.dialect
+    this.commandMs = commandMs
     this.environment = environment
     if (handOff !== undefined) this.handOff = handOff
-    this.#leases = name === 'sqlite' ? sqliteLeases(knex, table) : postgresLeases(bounded(knex, commandMs), table)
+    this.#leases = name === 'sqlite' ? sqliteLeases(database, table) : postgresLeases(database, table)
     usePoolFor('leases', knex)
     const giveBack = (key: string, waiter: string) =>
       this.#ask('release', AbortSignal.timeout(commandMs), () => this.#leases.leave(key, waiter))

@@ -1,5 +1,5 @@
 import type { KnexClient, KnexTransaction } from '../../knex/knex-client.ts'
-import { KnexDatabase } from '../../knex/knex-database.ts'
+import { knexDatabase } from '../../knex/knex-database.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
@@ -39,5 +39,5 @@ export function knexVersionedStore<Value extends object, Id>(
   options: KnexVersionedStoreOptions<Value>,
 ): TransactableVersionedStore<Id, Value, never, KnexTransaction> {
   const { knex, commandMs = 5_000, environment } = options
-  return sqlVersionedStore(new KnexDatabase(knex, { commandMs, environment }), options)
+  return sqlVersionedStore(knexDatabase(knex, { commandMs, environment }), options)
 }

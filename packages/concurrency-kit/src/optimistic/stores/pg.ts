@@ -1,5 +1,7 @@
+import { objectWith } from '../../options.ts'
 import type { PgPool, PgPoolClient, PgStatements } from '../../pg/pg-client.ts'
 import { PgDatabase } from '../../pg/pg-database.ts'
+import { pgSource } from '../../pg/pg-source.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
@@ -40,5 +42,6 @@ export function pgVersionedStore<Value extends object, Id>(
   options: PgVersionedStoreOptions<Value>,
 ): TransactableVersionedStore<Id, Value, never, PgStatements> {
   const { pool, commandMs = 5_000, environment } = options
-  return sqlVersionedStore(new PgDatabase<PgPoolClient>(pool, { commandMs, environment }), options)
+  objectWith('pool', pool, ['connect'])
+  return sqlVersionedStore(new PgDatabase(pgSource<PgPoolClient>(pool), { commandMs, environment }), options)
 }

@@ -64,7 +64,7 @@ export class VersionedRows<Value extends object, Id, Version> {
   }
 
   read(id: Id, lock = false): Statement {
-    return { sql: lock ? this.#lock : this.#read, bindings: [id] }
+    return { sql: lock ? this.#lock : this.#read, bindings: [id], callersRows: true }
   }
 
   versioned(row: Row): Versioned<Value, Version> {
@@ -85,6 +85,7 @@ export class VersionedRows<Value extends object, Id, Version> {
     return {
       sql: this.#updateOf(names, expected.sql),
       bindings: [...Object.values(columns), id, ...expected.bindings],
+      callersRows: true,
     }
   }
 

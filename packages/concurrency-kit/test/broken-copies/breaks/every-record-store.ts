@@ -72,16 +72,17 @@ export const everyRecordStoreBreaks: readonly Break[] = [
     replace:
       "  await work.complete({ ...settlement, retentionMs }).catch((error) => giveUp('abandon', store, owned).then(() => { throw error }))",
   },
-  ...onBothDatabases({
-    pitfall: 'I3',
-    what: 'the last statement of knex need not find the claim',
-    file: 'src/knex/owned-transaction.ts',
-    find: 'return rows.length === 1 ? undefined : { cause: claimGone() }',
-    replace: 'return undefined',
-  }),
   {
     pitfall: 'I3',
-    what: 'the last statement of pg need not find the claim',
+    what: 'the last statement on SQLite need not find the claim',
+    file: 'src/knex/sqlite-transaction.ts',
+    find: 'if (this.#run(statement).length !== 1) throw claimGone()',
+    replace: 'this.#run(statement)',
+    ...on('sqlite'),
+  },
+  {
+    pitfall: 'I3',
+    what: 'the last statement on Postgres need not find the claim',
     file: 'src/pg/pg-transaction.ts',
     find: 'SELECT 1 / count(*) FROM completed`',
     replace: 'SELECT count(*) FROM completed`',

@@ -137,10 +137,9 @@ export const idempotencyBreaks: readonly Break[] = [
   {
     pitfall: 'I11',
     what: 'the claim is committed before the handler runs',
-    file: store,
-    find: 'if (found === undefined) return this.#run(',
-    replace:
-      "for (const sql of found === undefined ? ['COMMIT', 'BEGIN'] : []) await owned.rows(sql, { sql, bindings: [] })\n    if (found === undefined) return this.#run(",
+    file: 'src/knex/sqlite-transaction.ts',
+    find: "    const loan = new Loan('sqlite')",
+    replace: "    this.#control('COMMIT')\n    this.#control('BEGIN IMMEDIATE')\n    const loan = new Loan('sqlite')",
     tests: sqlite,
   },
   {
@@ -179,8 +178,8 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'S6',
     what: 'a second connection is taken inside the transaction',
     file: store,
-    find: 'if (found === undefined) return this.#run(',
-    replace: 'await this.find(request)\n    if (found === undefined) return this.#run(',
+    find: 'if (found === undefined) return this.#handled(',
+    replace: 'await this.find(request)\n    if (found === undefined) return this.#handled(',
     tests: sqlite,
   },
   {
@@ -210,7 +209,7 @@ export const idempotencyBreaks: readonly Break[] = [
   {
     pitfall: 'S11',
     what: 'the handler may commit',
-    file: 'src/knex/transaction.ts',
+    file: 'src/knex/transaction-over.ts',
     find: 'transaction.commit = refuse',
     replace: '',
     tests: transactional,

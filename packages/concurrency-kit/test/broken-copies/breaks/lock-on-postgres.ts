@@ -146,9 +146,9 @@ export const lockOnPostgresBreaks: readonly Break[] = [
   {
     pitfall: 'L5',
     what: 'a statement that hangs keeps its connection',
-    file: 'src/knex/bounded.ts',
-    find: 'return statement.timeout(ms)',
-    replace: 'return ms > 0 ? statement : statement.timeout(ms)',
+    file: 'src/pg/pg-database.ts',
+    find: 'drop = !isAnswered(error)',
+    replace: 'drop = false',
     tests: tableFaults,
   },
 ]

@@ -10,8 +10,8 @@ export const lockBreaks: readonly Break[] = [
     pitfall: 'L15',
     what: 'nobody is queued on SQLite',
     file: 'src/lock/stores/knex/sqlite-leases.ts',
-    find: "if (waiter !== '') await rowsOf(transaction, sql.queue",
-    replace: "if (waiter === 'nobody') await rowsOf(transaction, sql.queue",
+    find: "if (waiter !== '') await rowsOf(sql.queue",
+    replace: "if (waiter === 'nobody') await rowsOf(sql.queue",
     tests: 'test/lock/turns.test.ts',
   },
   {

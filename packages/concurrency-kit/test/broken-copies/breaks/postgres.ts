@@ -19,14 +19,6 @@ export const postgresBreaks: readonly Break[] = [
   },
   {
     pitfall: 'S1',
-    what: 'a COMMIT that answered ROLLBACK counts as one',
-    file: 'src/knex/owned-transaction.ts',
-    find: "return { cause: sqlState(error) === '25P02' ? swallowed(this.#failed) : error }",
-    replace: 'return undefined',
-    tests: transactions,
-  },
-  {
-    pitfall: 'S1',
     what: 'a transaction of pg that was aborted before its COMMIT counts as committed',
     file: pgTransaction,
     find: '      const ambiguous = committing && (',

@@ -1,4 +1,4 @@
-import { type KnexStatements, rowsOf } from '../../../knex/knex-client.ts'
+import type { Database, Row } from '../../../sql/database.ts'
 import { quoted } from '../../../sql/names.ts'
 import { postgres } from '../../../sql/postgres.ts'
 import { PLACE_MS, TURN, TURN_MS } from '../../places.ts'
@@ -14,17 +14,19 @@ const TOKENS_A_STEP = 1024
  * One statement each, and no transaction of its own; two where the first who releases finds others waiting. Each is planned
  * each time, so what nobody needs is not in it. Releases are announced on {@link channelOf}.
  */
-export function postgresLeases(knex: KnexStatements, table: string): LeaseTable {
+export function postgresLeases(database: Pick<Database<unknown>, 'alone'>, table: string): LeaseTable {
   const sql = statements(table)
+  const rowsOf = (statement: string, bindings: readonly unknown[]): Promise<Row[]> =>
+    database.alone('a statement on leases', { sql: statement, bindings })
   const matches = async (statement: string, bindings: readonly unknown[]) =>
-    (await rowsOf(knex, statement, bindings)).length === 1
+    (await rowsOf(statement, bindings)).length === 1
   const leases: LeaseTable = {
     async acquire({ key, holder, ttlMs, tokens }, waiter) {
       const bindings = [key, holder, ttlMs, TURN + waiter]
       const [row] =
         waiter === ''
-          ? await rowsOf(knex, sql.acquire, [...bindings, key])
-          : await rowsOf(knex, sql.acquireOrQueue, [...bindings, key, waiter, key, waiter, waiter, key])
+          ? await rowsOf(sql.acquire, [...bindings, key])
+          : await rowsOf(sql.acquireOrQueue, [...bindings, key, waiter, key, waiter, waiter, key])
       if (typeof row?.['token'] === 'string') {
         return { acquired: true, firstToken: BigInt(row['token']), tokens: Math.min(tokens, TOKENS_A_STEP) }
       }
@@ -38,15 +40,15 @@ export function postgresLeases(knex: KnexStatements, table: string): LeaseTable 
       if (!others && (await matches(sql.releaseUnwanted, [key, holder, key, channel]))) return true
       const held = [key, holder, TURN + waiter]
       const bindings = [key, waiter, ...held, ...held, key, key, waiter, channel, key, key, holder]
-      const [row] = await rowsOf(knex, sql.release, bindings)
+      const [row] = await rowsOf(sql.release, bindings)
       // Whoever was first has left meanwhile, and could not see that it was called.
-      if (row?.['missed'] === true) await leases.leave(key, String(row['next']))
-      return row?.['held'] === true
+      if (row?.['missed'] === 'true') await leases.leave(key, String(row['next']))
+      return row?.['held'] === 'true'
     },
     async leave(key, waiter) {
-      const [place] = await rowsOf(knex, sql.leave, [key, waiter])
+      const [place] = await rowsOf(sql.leave, [key, waiter])
       // The row tells of a call that this statement would not have seen by itself.
-      if (place?.['uncalled'] !== true) await leases.release(key, TURN + waiter, waiter, true)
+      if (place?.['uncalled'] !== 'true') await leases.release(key, TURN + waiter, waiter, true)
     },
   }
   return leases
@@ -57,7 +59,6 @@ export function channelOf(table: string): string {
   return `${table}_released`.slice(0, 63)
 }
 
-/** Column names of one word: an instance of Knex that renames what it reads leaves them alone. */
 function statements(table: string) {
   const { nowMs, integer } = postgres
   const locks = quoted('table', table)
@@ -120,10 +121,10 @@ function statements(table: string) {
         DELETE FROM ${waiters}
         WHERE key = ? AND (waiter = ? OR (SELECT line IS NULL FROM queue) OR ends_at_ms <= ${nowMs} - ${PLACE_MS})
       )
-      SELECT ${notOnDisk}, ${announced}, EXISTS (SELECT FROM ${locks} WHERE key = ? AND holder = ?) AS held,
-        line[1] AS next, EXISTS (SELECT FROM kept) AND NOT EXISTS (SELECT FROM called) AS missed
+      SELECT ${notOnDisk}, ${announced}, CAST(EXISTS (SELECT FROM ${locks} WHERE key = ? AND holder = ?) AS text) AS held,
+        line[1] AS next, CAST(EXISTS (SELECT FROM kept) AND NOT EXISTS (SELECT FROM called) AS text) AS missed
       FROM queue WHERE EXISTS (SELECT FROM turned)`,
     leave: `WITH gone AS (DELETE FROM ${waiters} WHERE key = ? AND waiter = ? RETURNING ends_at_ms)
-      SELECT ${notOnDisk}, ends_at_ms > ${nowMs} + ${TURN_MS} AS uncalled FROM gone`,
+      SELECT ${notOnDisk}, CAST(ends_at_ms > ${nowMs} + ${TURN_MS} AS text) AS uncalled FROM gone`,
   }
 }

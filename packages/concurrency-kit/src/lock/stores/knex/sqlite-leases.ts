@@ -1,6 +1,4 @@
-import { type KnexClient, type KnexStatements, rowsOf } from '../../../knex/knex-client.ts'
-import { begin } from '../../../knex/transaction.ts'
-import type { Row } from '../../../sql/database.ts'
+import type { Database, OwnedTransaction, Row } from '../../../sql/database.ts'
 import { quoted } from '../../../sql/names.ts'
 import { sqlite } from '../../../sql/sqlite.ts'
 import { PLACE_MS, TURN, TURN_MS } from '../../places.ts'
@@ -10,53 +8,57 @@ import { type Attempt, type LeaseTable, PROLONG_MS } from './lease-table.ts'
  * What needs several statements has one transaction, whose first statement writes. One who waits only reads while its place
  * is fresh and the key is another's; a key that nobody waits for is released by one statement.
  */
-export function sqliteLeases(knex: KnexClient, table: string): LeaseTable {
+export function sqliteLeases(database: Database<unknown, never>, table: string): LeaseTable {
   const sql = statements(table)
+  const what = 'a statement on leases'
+  const alone = (statement: string, bindings: readonly unknown[]) => database.alone(what, { sql: statement, bindings })
   const matches = async (statement: string, bindings: readonly unknown[]) =>
-    (await rowsOf(knex, statement, bindings)).length === 1
+    (await alone(statement, bindings)).length === 1
 
-  async function writing<Answer>(command: (transaction: KnexStatements) => Promise<Answer>): Promise<Answer> {
-    const attempt = await begin(knex)
+  async function writing<Answer>(command: (rowsOf: Send) => Promise<Answer>): Promise<Answer> {
+    const owned: OwnedTransaction<unknown> = await database.begin({})
+    let answer: Answer
     try {
-      const answer = await command(attempt.transaction)
-      await attempt.commit()
-      return answer
+      answer = await command((statement, bindings) => owned.rows(what, { sql: statement, bindings }))
     } catch (error) {
-      await attempt.rollback()
+      await owned.rollback()
       throw error
     }
+    const ended = await owned.commit()
+    if (ended.status === 'committed') return answer
+    throw ended.cause
   }
 
   const leases: LeaseTable = {
     async acquire({ key, holder, ttlMs, tokens }, waiter) {
       const own = [holder, TURN + waiter]
-      const [held] = waiter === '' ? [] : await rowsOf(knex, sql.heldByAnother, [waiter, key, ...own])
+      const [held] = waiter === '' ? [] : await alone(sql.heldByAnother, [waiter, key, ...own])
       if (held !== undefined) return refused(held)
-      return writing(async (transaction) => {
-        const granted = await rowsOf(transaction, sql.grant, [key, holder, ttlMs, TURN + waiter])
+      return writing(async (rowsOf) => {
+        const granted = await rowsOf(sql.grant, [key, holder, ttlMs, TURN + waiter])
         if (granted.length === 0) {
-          if (waiter !== '') await rowsOf(transaction, sql.queue, [key, waiter])
-          const [lease] = await rowsOf(transaction, sql.lease, [waiter, key])
+          if (waiter !== '') await rowsOf(sql.queue, [key, waiter])
+          const [lease] = await rowsOf(sql.lease, [waiter, key])
           return refused(lease)
         }
-        const [counter] = await rowsOf(transaction, sql.reserve, [tokens, tokens, tokens])
+        const [counter] = await rowsOf(sql.reserve, [tokens, tokens, tokens])
         return { acquired: true, firstToken: BigInt(String(counter?.['first_token'])), tokens }
       })
     },
     extend: (key, holder, ttlMs) => matches(sql.extend, [ttlMs, key, holder]),
     async release(key, holder, waiter, others) {
       if (!others && (await matches(sql.releaseUnwanted, [key, holder, key]))) return true
-      return writing(async (transaction) => {
-        await rowsOf(transaction, sql.leave, [key, waiter])
-        const [lease] = await rowsOf(transaction, sql.next, [key, holder, TURN + waiter])
+      return writing(async (rowsOf) => {
+        await rowsOf(sql.leave, [key, waiter])
+        const [lease] = await rowsOf(sql.next, [key, holder, TURN + waiter])
         if (lease === undefined) return false
         const next = lease['next']
         if (typeof next === 'string') {
-          await rowsOf(transaction, sql.keep, [TURN + next, key])
-          await rowsOf(transaction, sql.call, [key, next])
+          await rowsOf(sql.keep, [TURN + next, key])
+          await rowsOf(sql.call, [key, next])
         } else {
-          await rowsOf(transaction, sql.free, [key])
-          await rowsOf(transaction, sql.empty, [key])
+          await rowsOf(sql.free, [key])
+          await rowsOf(sql.empty, [key])
         }
         return lease['holder'] === holder
       })
@@ -65,6 +67,8 @@ export function sqliteLeases(knex: KnexClient, table: string): LeaseTable {
   }
   return leases
 }
+
+type Send = (statement: string, bindings: readonly unknown[]) => Promise<Row[]>
 
 function refused(lease: Row | undefined): Attempt {
   return {

@@ -1,0 +1,54 @@
+import type { PgPoolClient, PgQuery, PgResult, PgStatements } from '../pg/pg-client.ts'
+import type { PgSource } from '../pg/pg-source.ts'
+import { PreparedStatements } from '../pg/prepared-statements.ts'
+import { ConnectionWatch } from '../sql/connection.ts'
+import { connectionOf, type KnexClient, type KnexTransaction, postProcessed, reportQuery } from './knex-client.ts'
+import { transactionOver } from './transaction-over.ts'
+
+type Callback = (error: unknown, result?: PgResult) => void
+
+/**
+ * The pool of a Knex instance on Postgres: its connections are clients of `pg`.
+ *
+ * The kit's statements go to them directly: past `postProcessResponse`, and with their command tags, which Knex drops.
+ * Nothing is prepared, so that any pooler may be in between.
+ */
+export function knexPostgresSource<Transaction extends KnexTransaction>(
+  knex: KnexClient<Transaction>,
+): PgSource<PgPoolClient, Transaction, KnexTransaction> {
+  return {
+    name: 'knex',
+    prepared: new PreparedStatements(false),
+    async take() {
+      const connection = await knex.client.acquireConnection()
+      const watch = new ConnectionWatch(connection)
+      const giveBack = (drop: boolean) => {
+        watch.end()
+        if (drop) {
+          watch.hangUp()
+          // Knex looks at it before it lends the connection again.
+          connection.__knex__disposed ??= watch.lost ?? new Error('dropped after a statement that was not answered')
+        }
+        delete connection.__knexTxId
+        knex.client.releaseConnection(connection)
+      }
+      return { client: connection, watch, giveBack }
+    },
+    hand: (guarded) => transactionOver(knex, (own) => connectionForKnex(guarded, own)),
+    within: async (transaction) => (await connectionOf(transaction)) as PgStatements,
+    callersRows: (rows) => postProcessed(knex, rows),
+    onSend({ text, values }) {
+      if (values !== undefined) reportQuery(knex, { sql: text, bindings: values })
+    },
+  }
+}
+
+function connectionForKnex(guarded: PgPoolClient, own: (sql: string) => boolean): object {
+  const query = (query: PgQuery, callback: Callback) => {
+    if (own(query.text)) return callback(null, { rows: [], command: '' })
+    return Reflect.apply(guarded.query as (query: PgQuery, callback: Callback) => void, guarded, [query, callback])
+  }
+  return new Proxy(guarded, {
+    get: (target, name) => (name === 'query' ? query : Reflect.get(target, name, target)),
+  })
+}

@@ -1,0 +1,76 @@
+import { StoreError } from '../errors.ts'
+import type { Row, Statement } from '../sql/database.ts'
+import type { Loan } from '../sql/loan.ts'
+
+/** What is used of a statement by better-sqlite3. */
+interface SqliteStatement {
+  readonly reader: boolean
+  safeIntegers(toggle: boolean): SqliteStatement
+  all(bindings: readonly unknown[]): unknown[]
+  run(bindings: readonly unknown[]): unknown
+}
+
+/** What is used of a connection by better-sqlite3. */
+export interface SqliteConnection {
+  readonly inTransaction: boolean
+  prepare(sql: string): SqliteStatement
+  __knex__disposed?: unknown
+  __knexTxId?: unknown
+}
+
+const ofConnections = new WeakMap<SqliteConnection, Map<string, SqliteStatement>>()
+
+/** Runs one statement, synchronously; the kit's own are prepared once a connection, and give no BigInt. */
+export function runOn(connection: SqliteConnection, { sql, bindings, callersRows }: Statement): Row[] {
+  const statement = callersRows === true ? connection.prepare(sql) : prepared(connection, sql)
+  const values = bindings.map(bound)
+  if (statement.reader) return statement.all(values) as Row[]
+  statement.run(values)
+  return []
+}
+
+/** As Knex binds them: SQLite has neither booleans nor times. */
+function bound(value: unknown): unknown {
+  if (typeof value === 'boolean') return Number(value)
+  return value instanceof Date ? value.valueOf() : value
+}
+
+function prepared(connection: SqliteConnection, sql: string): SqliteStatement {
+  const known = ofConnections.get(connection) ?? new Map<string, SqliteStatement>()
+  ofConnections.set(connection, known)
+  const statement = known.get(sql) ?? connection.prepare(sql).safeIntegers(false)
+  known.set(sql, statement)
+  return statement
+}
+
+/** The connection as a handler gets it: it cannot begin or end a transaction, and nothing is written without one. */
+export function guardedConnection(connection: SqliteConnection, loan: Loan): SqliteConnection {
+  const unlessRefused =
+    <Answer>(send: (sql: string) => Answer) =>
+    (sql: string): Answer => {
+      const refused = loan.refusal(sql) ?? endedEarly(connection)
+      if (refused !== undefined) throw refused
+      return send(sql)
+    }
+  const refuse = () => {
+    throw new StoreError('the connection is given back by whoever took it, not by the handler')
+  }
+  const own: Record<PropertyKey, unknown> = {
+    prepare: unlessRefused((sql) => connection.prepare(sql)),
+    exec: unlessRefused((sql) => Reflect.apply(Reflect.get(connection, 'exec') as () => unknown, connection, [sql])),
+    close: refuse,
+  }
+  return new Proxy(connection, {
+    get(target, name) {
+      if (Object.hasOwn(own, name)) return own[name]
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** SQLite rolls back by itself what a conflict clause or trigger says ROLLBACK for; what came next would commit by itself. */
+export function endedEarly(connection: SqliteConnection): StoreError | undefined {
+  if (connection.inTransaction) return undefined
+  return new StoreError('the transaction was rolled back by one of its statements (OR ROLLBACK, or RAISE(ROLLBACK))')
+}

@@ -1,0 +1,37 @@
+import type { Row } from '../sql/database.ts'
+import type { PgPool, PgPoolClient, PgQuery, PgStatements } from './pg-client.ts'
+import { PreparedStatements } from './prepared-statements.ts'
+import { type TakenClient, takeClient } from './take-client.ts'
+
+/** What a handler gets of a guarded client, and what is called once its transaction has ended. */
+export interface Handed<Transaction> {
+  readonly transaction: Transaction
+  ended?(committed: boolean): void
+}
+
+/** Where connections to Postgres come from, and in what form callers have their transactions. */
+export interface PgSource<Client extends PgPoolClient, Transaction, Inside> {
+  /** Of the caller's client, such as `pg`. */
+  readonly name: string
+  readonly prepared: PreparedStatements
+  take(): Promise<TakenClient<Client>>
+  hand(guarded: Client): Handed<Transaction> | Promise<Handed<Transaction>>
+  /** The client of a transaction that the caller has, or has begun. */
+  within(transaction: Inside): PgStatements | Promise<PgStatements>
+  /** Rows of the caller's own table, as its client gives them. */
+  callersRows(rows: Row[]): Row[]
+  /** Called for each of the kit's statements. */
+  onSend?(query: PgQuery): void
+}
+
+/** The caller's pool of `pg`. */
+export function pgSource<Client extends PgPoolClient>(pool: PgPool): PgSource<Client, Client, PgStatements> {
+  return {
+    name: 'pg',
+    prepared: PreparedStatements.of(pool),
+    take: () => takeClient(pool as { connect(): Promise<Client> }),
+    hand: (transaction) => ({ transaction }),
+    within: (transaction) => transaction,
+    callersRows: (rows) => rows,
+  }
+}
