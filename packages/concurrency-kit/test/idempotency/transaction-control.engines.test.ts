@@ -9,7 +9,12 @@ onPostgres.describe.each(postgresPlaces)('records on Postgres through %s', (name
   beforeAll(async () => {
     database = await testDatabase()
   })
-  afterAll(() => database.close())
+  afterAll(async () => {
+    // Where one got through, it would keep the database from being dropped.
+    const { rows } = await database.sql.raw('SELECT gid FROM pg_prepared_xacts WHERE database = current_database()')
+    for (const { gid } of rows) await database.sql.raw(`ROLLBACK PREPARED '${gid}'`)
+    await database.close()
+  })
 
   proveTransactionControl(onPostgres, name, CONTROL.Postgres, () => open(database)())
 })

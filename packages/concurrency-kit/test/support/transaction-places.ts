@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createTables, knexIdempotencyStore } from '../../src/entries/knex.ts'
-import type { FinalErrors } from '../../src/idempotency/idempotency-options.ts'
+import type { FindReplayOptions } from '../../src/idempotency/find-replay.ts'
 import type { TransactionalIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import type { TransactionalContext } from '../../src/idempotency/transactional-run.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
@@ -8,6 +8,8 @@ import type { TestDatabase } from './postgres.ts'
 import { clients } from './postgres-clients.ts'
 import { sqliteFile } from './sqlite.ts'
 import { nestedInKnex, throughKnex, type WaysToNest, type WaysToSend } from './ways-to-send.ts'
+
+type FinalErrors = NonNullable<FindReplayOptions<unknown>['finalErrors']>
 
 export type Handler = (transaction: never, context: TransactionalContext<unknown>) => unknown
 
