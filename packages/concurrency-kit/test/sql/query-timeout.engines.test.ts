@@ -131,7 +131,7 @@ describe('a query_timeout of the client', () => {
     'claiming a leased record': (knex) =>
       knexLeasedIdempotencyStore({ knex }).claim({ ...claim, leaseMs: 60_000, takeOver: false }),
     'renewing a leased record': (knex) => knexLeasedIdempotencyStore({ knex }).renew({ ...claim, leaseMs: 60_000 }),
-    'acquiring a lock': (knex) =>
+    'acquiring a lock': async (knex) =>
       knexLockStore({ knex }).tryAcquire({
         key: 'k',
         holder: 'h',
