@@ -7,6 +7,14 @@ import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import type { TransactableVersionedStore } from '../../src/optimistic/versioned-store.ts'
 import type { IsolationLevel } from '../../src/sql/isolation-level.ts'
 import type { TestDatabase } from './postgres.ts'
+import {
+  throughKnex as knexWays,
+  nestedInKnex,
+  nestedInPg,
+  throughPg as pgWays,
+  type WaysToNest,
+  type WaysToSend,
+} from './ways-to-send.ts'
 
 export interface Account {
   readonly id: number
@@ -25,6 +33,11 @@ export interface Process<Transaction> {
   readonly store: TransactionalIdempotencyStore<Transaction>
   readonly accounts: TransactableVersionedStore<number, Account, number, Transaction>
   query(transaction: Transaction, sql: string): Promise<Record<string, unknown>[]>
+  /** The ways in which a handler can send a statement. */
+  readonly ways: WaysToSend
+  readonly nested: WaysToNest
+  /** One statement through the same pool, as the application sends it besides. */
+  ask(sql: string): Promise<Record<string, unknown>[]>
   /** Takes a connection out of the pool, and gives the function that puts it back. */
   occupy(): Promise<() => Promise<unknown>>
 }
@@ -53,6 +66,9 @@ function throughKnex(
     store: knexIdempotencyStore({ knex, ...options }),
     accounts: knexVersionedStore<Account>({ knex, table: 'accounts' }),
     query: async (transaction, sql) => (await transaction.raw(sql)).rows,
+    ways: knexWays(knex),
+    nested: nestedInKnex,
+    ask: async (sql) => (await knex.raw(sql)).rows,
     occupy: async () => {
       const connection = await knex.client.acquireConnection()
       return async () => knex.client.releaseConnection(connection)
@@ -67,6 +83,9 @@ function throughPg(pipeline: boolean, groupCommit = false) {
       store: pgIdempotencyStore({ pool, groupCommit, ...options }),
       accounts: pgVersionedStore<Account>({ pool, table: 'accounts' }),
       query: async (transaction, sql) => (await transaction.query(sql)).rows,
+      ways: pgWays,
+      nested: nestedInPg,
+      ask: async (sql) => (await pool.query(sql)).rows,
       occupy: async () => {
         const client = await pool.connect()
         return async () => client.release()

@@ -3,10 +3,19 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import createKnex, { type Knex } from 'knex'
 
+export interface SqliteOptions {
+  /** @defaultValue 'WAL' */
+  readonly journal?: 'WAL' | 'DELETE'
+  /** Further pragmas, such as `foreign_keys = ON`. */
+  readonly pragmas?: readonly string[]
+  /** What the application sets its own Knex instance to. */
+  readonly settings?: Knex.Config
+}
+
 export interface SqliteFile {
   readonly file: string
   /** Another connection of its own to the file, as another process would have. */
-  connect(): Knex
+  connect(options?: SqliteOptions): Knex
   close(): Promise<void>
 }
 
@@ -17,8 +26,8 @@ export function sqliteFile(): SqliteFile {
   const connections: Knex[] = []
   return {
     file,
-    connect() {
-      const knex = connectTo(file)
+    connect(options) {
+      const knex = connectTo(file, options)
       connections.push(knex)
       return knex
     },
@@ -30,17 +39,18 @@ export function sqliteFile(): SqliteFile {
 }
 
 /** As the documentation tells users to open a file: one connection, write-ahead log, no busy time-out. */
-export function connectTo(filename: string): Knex {
+export function connectTo(filename: string, options: SqliteOptions = {}): Knex {
+  const { journal = 'WAL', pragmas = [], settings = {} } = options
   return createKnex({
     client: 'better-sqlite3',
     connection: { filename },
+    ...settings,
     useNullAsDefault: true,
     pool: {
       min: 1,
       max: 1,
       afterCreate(connection: { pragma(text: string): unknown }, done: (error: null, connection: unknown) => void) {
-        connection.pragma('busy_timeout = 0')
-        connection.pragma('journal_mode = WAL')
+        for (const pragma of ['busy_timeout = 0', `journal_mode = ${journal}`, ...pragmas]) connection.pragma(pragma)
         done(null, connection)
       },
     },
