@@ -1,28 +1,29 @@
-import type { Signal } from './abort.ts'
+import { listen, type Signal } from './abort.ts'
 import { isStoreError, StoreError } from './errors.ts'
 import type { Clock } from './time/clock.ts'
 
 /** How long a command may take, and the signal that tells the store when that is over; made only if the store looks. */
 export class CommandDeadline {
   #controller: AbortController | undefined
-  #over: StoreError | undefined
+  #over: { readonly reason: unknown } | undefined
 
   get signal(): Signal {
     this.#controller ??= new AbortController()
-    if (this.#over) this.#controller.abort(this.#over)
+    if (this.#over) this.#controller.abort(this.#over.reason)
     return this.#controller.signal
   }
 
-  expire(error: StoreError): void {
-    this.#over = error
-    this.#controller?.abort(error)
+  expire(reason: unknown): void {
+    this.#over = { reason }
+    this.#controller?.abort(reason)
   }
 }
 
 /**
- * Asks a store for one thing, and for no longer than `limitMs`.
+ * Asks a store for one thing, and for no longer than `limitMs`, nor longer than `signal` lets it.
  *
- * An answer that comes later goes to `onLate`: it may have to be undone. What the store throws arrives as a `StoreError`.
+ * An answer that comes later goes to `onLate`: it may have to be undone. What the store throws arrives as a `StoreError`, and
+ * an abort of `signal` as its reason.
  */
 export function ask<Answer>(
   what: string,
@@ -30,6 +31,7 @@ export function ask<Answer>(
   clock: Clock,
   command: (deadline: CommandDeadline) => Answer | PromiseLike<Answer>,
   onLate: (answer: Answer) => void = () => {},
+  signal?: Signal,
 ): Answer | Promise<Answer> {
   const deadline = new CommandDeadline()
   let answer: Answer | PromiseLike<Answer>
@@ -42,20 +44,29 @@ export function ask<Answer>(
   const pending = answer
   return new Promise((resolve, reject) => {
     let late = false
-    const timer = clock.setTimer(() => {
+    const stop = () => {
+      clock.clearTimer(timer)
+      stopListening()
+    }
+    const giveUp = (reason: unknown) => {
+      stop()
       late = true
-      const error = new StoreError(`${what} was not answered within ${Math.round(limitMs)} ms`)
-      deadline.expire(error)
-      reject(error)
-    }, limitMs)
+      deadline.expire(reason)
+      reject(reason)
+    }
+    const timer = clock.setTimer(
+      () => giveUp(new StoreError(`${what} was not answered within ${Math.round(limitMs)} ms`)),
+      limitMs,
+    )
+    const stopListening = listen(signal, () => giveUp(signal?.reason))
     pending.then(
       (value) => {
         if (late) return onLate(value)
-        clock.clearTimer(timer)
+        stop()
         resolve(value)
       },
       (error: unknown) => {
-        clock.clearTimer(timer)
+        stop()
         reject(asStoreError(what, error))
       },
     )

@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { FingerprintMismatchError } from '../errors.ts'
 import { events } from '../events.ts'
 import { ask } from '../store-command.ts'
@@ -32,9 +33,8 @@ export async function findReplay<Result = unknown>(options: FindReplayOptions<Re
   const { store, finalErrors } = options
   callers?.throwIfAborted()
   const { clock } = store.environment ?? systemEnvironment
-  const record = await ask(`find of ${store.name}`, COMMAND_MS, clock, ({ signal }) =>
-    store.find({ key, scope, signal }),
-  )
+  const find = ({ signal }: { readonly signal: Signal }) => store.find({ key, scope, signal })
+  const record = await ask(`find of ${store.name}`, COMMAND_MS, clock, find, undefined, callers)
   if (record === undefined) return { found: false }
   if (record.fingerprint !== fingerprint) throw new FingerprintMismatchError(key)
   if (events.idempotency.replayed.hasSubscribers) {

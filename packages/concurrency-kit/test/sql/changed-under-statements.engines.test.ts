@@ -84,8 +84,8 @@ describe.each(clients)('statements that were prepared before something changed, 
   for (const [what, path] of Object.entries(PATHS)) {
     test(`V3: ${what} is not disturbed`, async () => {
       const failures: string[] = []
+      const process = await opened(1)
       for (const [change, apply] of Object.entries(CHANGES)) {
-        const process = await opened(1)
         // Prepared by now.
         for (const _ of [1, 2]) await path(process)?.catch(() => {})
         await apply(process, database)
@@ -142,14 +142,17 @@ describe.each(clients)('statements that were prepared before something changed, 
     const { 'writing a versioned row': _alone, ...paths } = PATHS
     const updating = () => optimisticUpdate({ store: process.accounts, id: 1, maxAttempts: 1_000 }, credited)
     const callers = Object.entries({ ...paths, optimisticUpdate: updating }).map(([what, path]) => caller(path, what))
-    for (let round = 0; round < 3; round += 1) {
-      for (const apply of Object.values(CHANGES)) {
-        await apply(process, database)
-        await setTimeout(20)
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        for (const apply of Object.values(CHANGES)) {
+          await apply(process, database)
+          await setTimeout(20)
+        }
       }
+    } finally {
+      over.abort()
+      await Promise.all(callers)
     }
-    over.abort()
-    await Promise.all(callers)
     expect(calls).toBeGreaterThan(100)
     expect({ failures: failures.length, calls, kinds: [...new Set(failures)] }).toEqual({
       failures: 0,

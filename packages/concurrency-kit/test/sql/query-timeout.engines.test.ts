@@ -10,7 +10,7 @@ import { type Account, clients, credit, type Process } from '../support/postgres
 const { describe, test } = onPostgres
 
 /** `pg` gives up waiting for an answer then, while the server goes on with the statement. */
-const QUERY_MS = 150
+const QUERY_MS = 600
 
 function hasty(url: string): string {
   const changed = new URL(url)
@@ -36,7 +36,7 @@ const STUCK: Readonly<Record<string, Stuck>> = {
   },
   'claiming a key': {
     rival: 'LOCK TABLE idempotency_records',
-    call: ({ store }, key) => withIdempotency({ store, key, waitMs: 400 }, () => expect.unreachable()),
+    call: ({ store }, key) => withIdempotency({ store, key, waitMs: 2_000 }, () => expect.unreachable()),
   },
   'completing a record': {
     call: ({ store }, key) => withIdempotency({ store, key: `slow to complete ${key}`, maxAttempts: 1 }, () => 'done'),

@@ -8,7 +8,7 @@ import {
 import type { TransactionalIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import type { Account } from '../support/postgres-clients.ts'
 import { sqliteFile } from '../support/sqlite.ts'
-import { proveWaitsForConnections } from './waiting-for-a-connection.ts'
+import { COMMAND_MS, proveWaitsForConnections } from './waiting-for-a-connection.ts'
 
 proveWaitsForConnections(
   { describe, test },
@@ -21,7 +21,7 @@ proveWaitsForConnections(
     await knex.raw('CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER, version INTEGER)')
     await knex.raw('INSERT INTO accounts VALUES (1, 0, 1)')
     return {
-      store: knexIdempotencyStore({ knex }) as TransactionalIdempotencyStore<unknown>,
+      store: knexIdempotencyStore({ knex, commandMs: COMMAND_MS }) as TransactionalIdempotencyStore<unknown>,
       accounts: knexVersionedStore<Account>({ knex, table: 'accounts' }),
       leased: knexLeasedIdempotencyStore({ knex: leasing }),
       async occupy() {
