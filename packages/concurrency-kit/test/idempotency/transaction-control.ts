@@ -52,8 +52,41 @@ export function proveTransactionControl(
         }
       })
     }
+
+    test('X3: whatever comes before its first word, a statement is judged in linear time', async () => {
+      const place = await open()
+      const slow: unknown[] = []
+      try {
+        for (const beginning of BEGINNINGS) {
+          const call = place.call(`after ${slow.length} ${beginning.slice(0, 20)}`, async (transaction) => {
+            const startedMs = performance.now()
+            await place.query(transaction, `${beginning} SELECT 1`).catch(() => {})
+            const tookMs = performance.now() - startedMs
+            if (tookMs > 500) slow.push({ beginning: beginning.slice(0, 20), length: beginning.length, tookMs })
+            throw new Error('enough')
+          })
+          await expect(call).rejects.toThrow('enough')
+          // Twice as long would take twice as long, or for ever.
+          if (slow.length > 0) break
+        }
+      } finally {
+        await place.close()
+      }
+      expect(slow).toEqual([])
+    })
   })
 }
+
+/**
+ * The first takes a guard that backtracks some seconds, and each further comment doubles them. The others are short, as
+ * Postgres itself takes 7 s for 20 000 empty comments.
+ */
+const BEGINNINGS = [
+  '/**/'.repeat(26),
+  ...['/**/', '/* a */ ', '-- a\n', ';', '\n ', '/*/ */'].map((piece) => piece.repeat(2_000)),
+  '/*'.repeat(2_000),
+  '/*'.repeat(2_000) + '*/'.repeat(2_000),
+]
 
 async function wrongWays(place: Place, statement: string): Promise<unknown[]> {
   const wrong: unknown[] = []

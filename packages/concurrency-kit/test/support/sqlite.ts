@@ -8,6 +8,8 @@ export interface SqliteOptions {
   readonly journal?: 'WAL' | 'DELETE'
   /** Further pragmas, such as `foreign_keys = ON`. */
   readonly pragmas?: readonly string[]
+  /** Whether integers arrive as BigInt. @defaultValue false */
+  readonly safeIntegers?: boolean
   /** What the application sets its own Knex instance to. */
   readonly settings?: Knex.Config
 }
@@ -40,10 +42,10 @@ export function sqliteFile(): SqliteFile {
 
 /** As the documentation tells users to open a file: one connection, write-ahead log, no busy time-out. */
 export function connectTo(filename: string, options: SqliteOptions = {}): Knex {
-  const { journal = 'WAL', pragmas = [], settings = {} } = options
+  const { journal = 'WAL', pragmas = [], safeIntegers = false, settings = {} } = options
   return createKnex({
     client: 'better-sqlite3',
-    connection: { filename },
+    connection: { filename, options: { safeIntegers } } as Knex.Sqlite3ConnectionConfig,
     ...settings,
     useNullAsDefault: true,
     pool: {
