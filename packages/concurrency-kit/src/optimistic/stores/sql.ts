@@ -32,10 +32,8 @@ export function sqlVersionedStore<Value extends object, Id, Version, Inside>(
     new SqlVersionedRows({ name, transactional, environment, rows, send })
   const alone: Send = (what, statement) => database.alone(what, statement)
   return Object.assign(through(false, alone), {
-    async updateLocked({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) {
-      await know(rows, (statement) => asked(`updateLocked of ${name}`, alone, statement))
-      return updateLocked({ database, rows, table }, id, change)
-    },
+    updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) =>
+      updateLocked({ database, rows, table }, id, change),
     within: (transaction: Inside): VersionedStore<Id, Value, Version> =>
       through(true, (what, statement) => database.inside(transaction, what, statement)),
   })
@@ -152,6 +150,7 @@ async function updateLocked<Value extends object, Id, Version>(
   const owned = await database.begin({}).catch((error) => Promise.reject(failure(what, error)))
   const ask = (statement: Statement) => asked(what, (_what, it) => owned.rows(what, it), statement)
   try {
+    if (rows.unknown() !== undefined) await know(rows, ask)
     const current = rows.found(id, await ask(read))
     const next = current && change(current)
     if (current === undefined || next === undefined) {
