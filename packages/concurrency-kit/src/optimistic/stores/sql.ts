@@ -1,7 +1,7 @@
 import { isStoreError, StoreError } from '../../errors.ts'
 import { messageOf, shown, shownId } from '../../options.ts'
 import type { Database, Row, Statement } from '../../sql/database.ts'
-import { asStoreError } from '../../sql/errors.ts'
+import { asStoreError, sqlState } from '../../sql/errors.ts'
 import type { Quote } from '../../sql/names.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
@@ -105,9 +105,14 @@ async function write<Value extends object, Id, Version>(
   try {
     return await ask(statement)
   } catch (error) {
-    if (!(isStoreError(error) && error.transient)) rows.doubt()
+    if (mayBeOutdated(error)) rows.doubt()
     throw error
   }
+}
+
+/** Whether the table may have other columns or types than it had: of classes 22 (data), 42 (names and types) and 0A. */
+function mayBeOutdated(error: unknown): boolean {
+  return isStoreError(error) && /^(22|42|0A)/.test(sqlState(error.cause) ?? '')
 }
 
 async function asked(what: string, send: Send, statement: Statement): Promise<Row[]> {

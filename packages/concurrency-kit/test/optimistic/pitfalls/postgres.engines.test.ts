@@ -165,6 +165,17 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
     },
   )
 
+  prove('V1: a column of JSON becomes SQL NULL where toRow says so', async (database) => {
+    await database.sql(
+      `CREATE TABLE things (id int PRIMARY KEY, doc jsonb, version int); INSERT INTO things VALUES (1, '[]', 1)`,
+    )
+    const sqlNull = { toPostgres: () => null }
+    const toRow = (row: Row): Row => ({ ...row, doc: row['doc'] ?? sqlNull })
+    const store = database.store({ table: 'things', toRow })
+    await ways.alone(database, store, 1, (row) => ({ ...row, doc: null }))
+    expect(await database.sql('SELECT doc IS NULL AS gone FROM things')).toEqual([{ gone: true }])
+  })
+
   prove('V2: a unique index over less than the id is enough, a partial or invalid one is not', async (database) => {
     await database.sql(`CREATE TABLE loose (id int, n int, version int, gone boolean DEFAULT false);
       CREATE UNIQUE INDEX ON loose (id) WHERE NOT gone; INSERT INTO loose VALUES (1, 0, 1)`)
