@@ -1,4 +1,4 @@
-import { shown } from './options.ts'
+import { shown, shownId } from './options.ts'
 
 /** Found on every error of the kit, whichever copy of the package made it: `instanceof` does not survive two copies. */
 const brand: unique symbol = Symbol.for('concurrency-kit.error') as never
@@ -122,7 +122,9 @@ export class VersionConflictError extends ConcurrencyKitError {
   readonly attempts: number
   constructor(id: unknown, expectedVersion: unknown, actualVersion: unknown, attempts: number) {
     super(
-      `row ${String(id)} changed meanwhile: expected version ${shown(expectedVersion)}, found ${shown(actualVersion)}, after ${attempts} attempts`,
+      expectedVersion === actualVersion
+        ? `row ${shownId(id)} was not written in ${attempts} attempts, though it still has the expected version ${shown(actualVersion)}: a trigger, a rule or a policy may keep it from being written`
+        : `row ${shownId(id)} changed meanwhile: expected version ${shown(expectedVersion)}, found ${shown(actualVersion)}, after ${attempts} attempts`,
     )
     this.id = id
     this.expectedVersion = expectedVersion
@@ -142,8 +144,8 @@ export class RowNotFoundError extends ConcurrencyKitError {
   constructor(id: unknown, expectedVersion?: unknown) {
     super(
       expectedVersion === undefined
-        ? `no row ${String(id)}`
-        : `row ${String(id)} has gone since it was read at version ${shown(expectedVersion)}`,
+        ? `no row ${shownId(id)}`
+        : `row ${shownId(id)} has gone since it was read at version ${shown(expectedVersion)}`,
     )
     this.id = id
     this.expectedVersion = expectedVersion

@@ -50,3 +50,15 @@ export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   return String(value)
 }
+
+/** An id as an error message shows it: of several columns, each with its name. */
+export function shownId(id: unknown): string {
+  if (typeof id !== 'object' || id === null) return String(id)
+  return Object.entries(id)
+    .map(([column, value]) => `${column} ${String(value)}`)
+    .join(', ')
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : shown(error)
+}

@@ -5,6 +5,6 @@ export { type PgAdvisoryLockStoreOptions, pgAdvisoryLockStore } from '../lock/st
 export type { Gathering } from '../one-write.ts'
 export { type PgVersionedStoreOptions, pgVersionedStore } from '../optimistic/stores/pg.ts'
 export type { VersionKind } from '../optimistic/stores/row-version.ts'
-export type { ComputedVersion, CountedVersion, VersionedTableOptions } from '../optimistic/stores/versioned-rows.ts'
+export type * from '../optimistic/stores/versioned-table-options.ts'
 export type { PgClientOf, PgPool, PgPoolClient, PgQuery, PgResult, PgStatements } from '../pg/pg-client.ts'
 export type { IsolationLevel } from '../sql/isolation-level.ts'

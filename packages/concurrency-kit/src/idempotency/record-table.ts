@@ -1,5 +1,5 @@
 import { oneOf, shown } from '../options.ts'
-import { quoted } from '../sql/names.ts'
+import { quoted, quotedTable } from '../sql/names.ts'
 
 /** Names of the columns that a record is kept in; `null` for one that the table does not have. */
 export interface RecordColumns {
@@ -22,7 +22,7 @@ export interface RecordColumns {
 }
 
 export interface RecordTableOptions {
-  /** @defaultValue 'idempotency_records' */
+  /** May have a schema: `shop.records`. @defaultValue 'idempotency_records' */
   readonly table?: string
   readonly columns?: RecordColumns
   /** @defaultValue 'in_progress' and 'completed' */
@@ -59,7 +59,7 @@ export function checkRecordTable(options: RecordTableOptions, defaultTable: stri
   const optional = (name: 'scope' | 'outcome', preset: string) =>
     columns[name] === null ? undefined : column(name, preset)
   return {
-    table: quoted('table', table),
+    table: quotedTable('table', table),
     columns: {
       scope: optional('scope', 'scope'),
       key: column('key', 'idempotency_key'),

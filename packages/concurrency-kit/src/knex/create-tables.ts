@@ -1,12 +1,12 @@
 import { oneOf } from '../options.ts'
 import type { Dialect } from '../sql/dialect.ts'
-import { quoted } from '../sql/names.ts'
+import { quoted, quotedTable, tableParts } from '../sql/names.ts'
 import { postgres } from '../sql/postgres.ts'
 import { sqlite } from '../sql/sqlite.ts'
 import { whileBusy } from '../sql/while-busy.ts'
 import { dialectOf, type KnexClient } from './knex-client.ts'
 
-/** Which tables to make: `true` for the store's default name, or a name. */
+/** Which tables to make: `true` for the store's default name, or a name, which may have a schema: `shop.records`. */
 export interface Tables {
   /** For `knexIdempotencyStore` and `pgIdempotencyStore`. @defaultValue false */
   readonly idempotency?: boolean | string
@@ -59,9 +59,10 @@ function nameOf(table: true | string, preset: string): string {
   return table === true ? preset : table
 }
 
-function recordTable({ types: { time } }: Dialect, option: string, table: string, own: string): string[] {
+function recordTable({ name, types: { time } }: Dialect, option: string, table: string, own: string): string[] {
+  const records = quotedTable(option, table)
   return [
-    `CREATE TABLE IF NOT EXISTS ${quoted(option, table)} (
+    `CREATE TABLE IF NOT EXISTS ${records} (
   scope TEXT NOT NULL DEFAULT '',
   idempotency_key TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
@@ -72,13 +73,20 @@ function recordTable({ types: { time } }: Dialect, option: string, table: string
   expires_at ${time} NOT NULL,${own}
   UNIQUE (scope, idempotency_key)
 )`,
-    `CREATE INDEX IF NOT EXISTS ${quoted(option, `${table}_expires_at`)} ON ${quoted(option, table)} (expires_at)`,
+    `CREATE INDEX IF NOT EXISTS ${indexOn(name, option, table)} (expires_at)`,
   ]
 }
 
+/** An index is in its table's schema; Postgres wants that said of the table, SQLite of the index. */
+function indexOn(database: Dialect['name'], option: string, table: string): string {
+  if (database === 'sqlite')
+    return `${quotedTable(option, `${table}_expires_at`)} ON ${quoted(option, tableParts(table).table)}`
+  return `${quoted(option, `${tableParts(table).table}_expires_at`)} ON ${quotedTable(option, table)}`
+}
+
 function lockTables(dialect: Dialect, table: string): string[] {
-  const locks = quoted('locks', table)
-  const [tokens, waiters] = [quoted('locks', `${table}_tokens`), quoted('locks', `${table}_waiters`)]
+  const locks = quotedTable('locks', table)
+  const [tokens, waiters] = [quotedTable('locks', `${table}_tokens`), quotedTable('locks', `${table}_waiters`)]
   if (dialect.name === 'postgres') {
     // Keys are compared byte by byte, whatever the database's collation takes for equal.
     return [

@@ -5,7 +5,14 @@ const lines = new WeakMap<object, Map<unknown, (() => void)[]>>()
 
 /** Whether somebody in this process is about to change this row under its lock. */
 export function hasLine(store: object, id: unknown): boolean {
-  return lines.get(store)?.has(id) === true
+  return lines.get(store)?.has(keyOf(id)) === true
+}
+
+/** An id of several columns is another object with each call: it is told by its content. */
+function keyOf(id: unknown): unknown {
+  if (typeof id !== 'object' || id === null) return id
+  const columns = Object.entries(id).map(([column, value]) => [column, typeof value, String(value)])
+  return JSON.stringify(columns.sort(([one = ''], [other = '']) => (one < other ? -1 : 1)))
 }
 
 /** Runs `turn` once those of this process who came before have had theirs; a signal ends the wait with its reason. */
@@ -17,14 +24,15 @@ export async function inLine<Result>(
 ): Promise<Result> {
   const ofStore = lines.get(store) ?? new Map<unknown, (() => void)[]>()
   lines.set(store, ofStore)
-  const line = ofStore.get(id)
-  if (line === undefined) ofStore.set(id, [])
+  const key = keyOf(id)
+  const line = ofStore.get(key)
+  if (line === undefined) ofStore.set(key, [])
   else await ownTurn(line, signal)
   try {
     return await turn()
   } finally {
-    const next = ofStore.get(id)?.shift()
-    if (next === undefined) ofStore.delete(id)
+    const next = ofStore.get(key)?.shift()
+    if (next === undefined) ofStore.delete(key)
     else next()
   }
 }

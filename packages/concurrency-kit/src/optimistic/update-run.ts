@@ -117,7 +117,7 @@ export class UpdateRun<Id, Value, Version> {
     const { version: expectedVersion } = current
     const value = await this.#changed(current)
     if (value === current.value) return { done: true, value }
-    const result = await store.compareAndSet({ id, expectedVersion, value, signal })
+    const result = await store.compareAndSet({ id, expectedVersion, value, current: current.value, signal })
     if (result.stored) {
       this.#updated(result.version, false)
       return { done: true, value: result.value }

@@ -17,6 +17,11 @@ export interface CompareAndSetRequest<Id, Value, Version> {
   readonly id: Id
   readonly expectedVersion: Version
   readonly value: Value
+  /**
+   * The value as it was read at `expectedVersion`, the very object: a store that can writes only what `value` has replaced of it. A
+   * store that keeps whole values ignores it; one that wraps another passes it on.
+   */
+  readonly current?: Value | undefined
   readonly signal?: Signal | undefined
 }
 

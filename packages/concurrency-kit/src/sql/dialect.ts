@@ -43,8 +43,8 @@ export interface Dialect {
   purge(table: string, expiresAt: string): string
   /** Comes before every expiry; undefined where each purge finds the first row at once. */
   readonly firstExpiry: string | undefined
-  /** Reads the row with this id under its lock, as a transaction's first statement may do; `column` is one of its own. */
-  lockRow(table: string, id: string, column: string, selected: string): string
+  /** Comes after a SELECT, so that its rows are locked until the transaction ends; nothing where a transaction locks them all. */
+  readonly lockedRead: '' | ' FOR UPDATE'
   /** Expressions, as text, of a row that differ once it was written; absent where the database has none. */
   readonly versions: Readonly<Partial<Record<'xmin' | 'content', (table: string) => string>>>
 }

@@ -45,7 +45,7 @@ export const postgres: Dialect = {
       AND (tableoid, ctid) IN (SELECT part, place FROM due) RETURNING ${expiresAt} AS expiry)
     SELECT count(*)::text AS deleted, to_json(max(expiry)) #>> '{}' AS last_expiry FROM purged`,
   firstExpiry: '-infinity',
-  lockRow: (table, id, _column, selected) => `SELECT ${selected} FROM ${table} WHERE ${id} = ? FOR UPDATE`,
+  lockedRead: ' FOR UPDATE',
   versions: {
     // Two writes of one transaction have the same xmin, but no place in common. As text: a place that is compared as such
     // is not looked at again when a rival has moved the row (Tid Scan, before 18.1).

@@ -25,7 +25,7 @@ export const sqlite: Dialect = {
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
       (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1 AS deleted`,
   firstExpiry: undefined,
-  // The transaction has the write lock from its beginning.
-  lockRow: (table, id, _column, selected) => `SELECT ${selected} FROM ${table} WHERE ${id} = ?`,
+  // The kit's transactions have the write lock from their beginning; one of the caller's takes it with its write, or fails.
+  lockedRead: '',
   versions: {},
 }

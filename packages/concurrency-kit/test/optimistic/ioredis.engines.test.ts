@@ -94,7 +94,7 @@ onRedis.describe('on Redis', () => {
     await rows.insert(1, { count: 1 })
     const change = () => ({ count: 2, at: [new Date()] })
     await expect(optimisticUpdate({ store: rows, id: 1 }, change)).rejects.toThrow(
-      new TypeError('value must be JSON, but $.at[0] is a Date'),
+      new TypeError('value cannot be stored: $.at[0] is a Date'),
     )
     expect((await rows.read({ id: 1, lock: false }))?.value).toEqual({ count: 1 })
     await rows.delete(1)

@@ -108,3 +108,31 @@ test('who is never to lock the row is not in line either', async () => {
   await grant()
   expect((await first).names).toEqual(['a'])
 })
+
+test('V2: an id of several columns is the same row by its content, whatever object it is in whatever order', async () => {
+  const grants: (() => void)[] = []
+  const store: VersionedStore<Readonly<Record<string, number>>, Names> = {
+    name: 'granting',
+    transactional: false,
+    read: async () => ({ value: { names: [] }, version: 1 }),
+    compareAndSet: async () => ({ stored: false }),
+    updateLocked: async (_request, change) => {
+      const granted = deferred()
+      grants.push(granted.resolve)
+      await granted.promise
+      const changed = change({ value: { names: [] }, version: 1 })
+      return changed && { ...changed, version: 2 }
+    },
+  }
+  const call = (id: Readonly<Record<string, number>>) =>
+    optimisticUpdate({ store, id, lockAfter: 1, backoff: { baseMs: 0, capMs: 0 } }, () => ({ names: [] }))
+  const calls = [call({ tenant_id: 1, id: 7 })]
+  await expect.poll(() => grants.length).toBe(1)
+  calls.push(call({ id: 7, tenant_id: 1 }), call({ tenant_id: 2, id: 7 }))
+  await expect.poll(() => grants.length).toBe(2)
+  grants[0]?.()
+  await calls[0]
+  await expect.poll(() => grants.length).toBe(3)
+  for (const grant of grants) grant()
+  await Promise.all(calls)
+})

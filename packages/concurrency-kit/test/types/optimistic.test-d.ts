@@ -60,3 +60,38 @@ export const byContent = optimisticUpdate(
 optimisticUpdate({ store: plain, id: 1 }, (account, { version }) => ({ ...account, balance: version * 2 }))
 // @ts-expect-error there is no such kind
 knexVersionedStore<Account>({ knex, table: 'accounts', version: 'updated_at' })
+
+interface Order {
+  readonly tenant_id: number
+  readonly id: number
+  readonly total: bigint
+}
+const ordersOfTenants = knexVersionedStore<Order, Pick<Order, 'tenant_id' | 'id'>>({
+  knex,
+  table: 'shop.orders',
+  idColumns: ['tenant_id', 'id'],
+})
+export const ofTenant: Promise<Order> = optimisticUpdate(
+  { store: ordersOfTenants, id: { tenant_id: 1, id: 7 } },
+  (order, { version }) => ({ ...order, total: order.total + BigInt(version) }),
+)
+export const anyColumns = optimisticUpdate(
+  {
+    store: knexVersionedStore({ knex, table: 'orders', idColumns: ['tenant_id', 'id'] }),
+    id: { tenant_id: 1, id: 7n },
+  },
+  (order) => order,
+)
+export const byXmin: Promise<Order> = optimisticUpdate(
+  {
+    store: knexVersionedStore<Order, { id: string }>({ knex, table: 'orders', idColumns: ['id'], version: 'xmin' }),
+    id: { id: 'a' },
+  },
+  (order, { version }) => ({ ...order, total: BigInt(version.length) }),
+)
+// @ts-expect-error a column of the id is missing
+optimisticUpdate({ store: ordersOfTenants, id: { tenant_id: 1 } }, (order) => order)
+// @ts-expect-error no column of the id
+knexVersionedStore<Order, Pick<Order, 'id'>>({ knex, table: 'orders', idColumns: ['tenant_id'] })
+// @ts-expect-error either one column or several
+knexVersionedStore<Order>({ knex, table: 'orders', idColumn: 'id', idColumns: ['id'] })

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '../../errors.ts'
-import { findNonJson } from '../../idempotency/json-value.ts'
 import { BoundedScripts, type BoundedScriptsOptions } from '../../ioredis/bounded-scripts.ts'
 import type { Script } from '../../ioredis/script.ts'
 import { KeysBeside } from '../../ioredis/slots.ts'
 import { keyText } from '../../options.ts'
 import type { Environment } from '../../time/clock.ts'
+import { findUnstorableJson, refuse } from '../storable.ts'
 import type {
   CompareAndSetRequest,
   CompareAndSetResult,
@@ -112,7 +112,6 @@ class IoredisRows<Id extends string | number, Value extends object> implements I
 }
 
 function textOf(value: object): string {
-  const found = findNonJson(value)
-  if (found === undefined) return JSON.stringify(value)
-  throw new TypeError(`value must be JSON, but ${found.path} is ${found.what}`)
+  refuse(findUnstorableJson(value))
+  return JSON.stringify(value)
 }

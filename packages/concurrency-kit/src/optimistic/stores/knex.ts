@@ -1,9 +1,18 @@
+import { quoteOf } from '../../knex/identifiers.ts'
 import type { KnexClient, KnexTransaction } from '../../knex/knex-client.ts'
 import { knexDatabase } from '../../knex/knex-database.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
-import type { ComputedVersion, CountedVersion, VersionedTableOptions } from './versioned-rows.ts'
+import type {
+  CompositeId,
+  ComputedVersion,
+  CountedVersion,
+  IdColumns,
+  OneIdColumn,
+  SingleId,
+  VersionedTableOptions,
+} from './versioned-table-options.ts'
 
 export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
   readonly knex: KnexClient
@@ -29,15 +38,27 @@ export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<
  * @example
  * const accounts = knexVersionedStore<Account>({ knex, table: 'accounts' })
  */
-export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
-  options: KnexVersionedStoreOptions<Value> & CountedVersion,
+export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends SingleId = number>(
+  options: KnexVersionedStoreOptions<Value> & CountedVersion & OneIdColumn,
 ): TransactableVersionedStore<Id, Value, number, KnexTransaction>
-export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
-  options: KnexVersionedStoreOptions<Value> & ComputedVersion,
+export function knexVersionedStore<Value extends object = Record<string, unknown>, Id extends SingleId = number>(
+  options: KnexVersionedStoreOptions<Value> & ComputedVersion & OneIdColumn,
+): TransactableVersionedStore<Id, Value, string, KnexTransaction>
+export function knexVersionedStore<
+  Value extends object = Record<string, unknown>,
+  Id extends CompositeId = CompositeId,
+>(
+  options: KnexVersionedStoreOptions<Value> & CountedVersion & IdColumns<Id>,
+): TransactableVersionedStore<Id, Value, number, KnexTransaction>
+export function knexVersionedStore<
+  Value extends object = Record<string, unknown>,
+  Id extends CompositeId = CompositeId,
+>(
+  options: KnexVersionedStoreOptions<Value> & ComputedVersion & IdColumns<Id>,
 ): TransactableVersionedStore<Id, Value, string, KnexTransaction>
 export function knexVersionedStore<Value extends object, Id>(
   options: KnexVersionedStoreOptions<Value>,
 ): TransactableVersionedStore<Id, Value, never, KnexTransaction> {
   const { knex, commandMs = 5_000, environment } = options
-  return sqlVersionedStore(knexDatabase(knex, { commandMs, environment }), options)
+  return sqlVersionedStore(knexDatabase(knex, { commandMs, environment }), options, quoteOf(knex))
 }

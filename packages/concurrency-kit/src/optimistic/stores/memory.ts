@@ -1,5 +1,7 @@
+import { types } from 'node:util'
 import type { Environment } from '../../time/clock.ts'
 import { deepFreeze, staysWritable } from '../deep-freeze.ts'
+import { findUnstorable, prototypesOf, refuse } from '../storable.ts'
 import type {
   CompareAndSetRequest,
   CompareAndSetResult,
@@ -25,7 +27,8 @@ export interface MemoryVersionedStore<Id, Value> extends VersionedStore<Id, Valu
 
 /**
  * Versioned rows within one process: frozen copies by id, each with a version that counts from 1. A value that holds what cannot
- * be frozen, such as a `Map` or a `Date`, is copied again for whoever reads it.
+ * be frozen, such as a `Map` or a `Date`, is copied again for whoever reads it. What a copy would not have as it is, such as an
+ * instance of a class, a `Buffer`, a function, `NaN` or `undefined`, is a `TypeError` with its place, and nothing is stored.
  *
  * A row that is deleted and inserted again goes on counting, so that an old version never matches the new row.
  *
@@ -92,6 +95,7 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
   }
 
   #store(id: Id, value: Value, version: number): Versioned<Value, number> {
+    refuse(findUnstorable(value, isCloned))
     const copy = frozenCopy(value)
     this.#rows.set(id, { value: copy, version, writable: staysWritable(copy) })
     return this.#handedOut(id) as Versioned<Value, number>
@@ -101,6 +105,14 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
     const row = this.#rows.get(id)
     return row && { value: row.writable ? frozenCopy(row.value) : row.value, version: row.version }
   }
+}
+
+/** What a structured clone gives back as what it was: a built-in kind, and no class that extends one, such as `Buffer`. */
+function isCloned(value: object): boolean {
+  const prototypes = prototypesOf(value)
+  if (types.isTypedArray(value)) return prototypes === 3
+  const cloned = [types.isDate, types.isMap, types.isSet, types.isRegExp, types.isAnyArrayBuffer, types.isDataView]
+  return prototypes === 2 && cloned.some((isKind) => isKind(value))
 }
 
 function frozenCopy<Value>(value: Value): Value {

@@ -5,7 +5,15 @@ import { pgSource } from '../../pg/pg-source.ts'
 import type { Environment } from '../../time/clock.ts'
 import type { TransactableVersionedStore } from '../versioned-store.ts'
 import { sqlVersionedStore } from './sql.ts'
-import type { ComputedVersion, CountedVersion, VersionedTableOptions } from './versioned-rows.ts'
+import type {
+  CompositeId,
+  ComputedVersion,
+  CountedVersion,
+  IdColumns,
+  OneIdColumn,
+  SingleId,
+  VersionedTableOptions,
+} from './versioned-table-options.ts'
 
 export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
   /** The caller's pool of `pg`; with a listener for `error`, or a connection that breaks while idle ends the process. */
@@ -32,11 +40,17 @@ export interface PgVersionedStoreOptions<Value> extends VersionedTableOptions<Va
  * @example
  * const accounts = pgVersionedStore<Account>({ pool, table: 'accounts' })
  */
-export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
-  options: PgVersionedStoreOptions<Value> & CountedVersion,
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends SingleId = number>(
+  options: PgVersionedStoreOptions<Value> & CountedVersion & OneIdColumn,
 ): TransactableVersionedStore<Id, Value, number, PgStatements>
-export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends string | number = number>(
-  options: PgVersionedStoreOptions<Value> & ComputedVersion,
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends SingleId = number>(
+  options: PgVersionedStoreOptions<Value> & ComputedVersion & OneIdColumn,
+): TransactableVersionedStore<Id, Value, string, PgStatements>
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends CompositeId = CompositeId>(
+  options: PgVersionedStoreOptions<Value> & CountedVersion & IdColumns<Id>,
+): TransactableVersionedStore<Id, Value, number, PgStatements>
+export function pgVersionedStore<Value extends object = Record<string, unknown>, Id extends CompositeId = CompositeId>(
+  options: PgVersionedStoreOptions<Value> & ComputedVersion & IdColumns<Id>,
 ): TransactableVersionedStore<Id, Value, string, PgStatements>
 export function pgVersionedStore<Value extends object, Id>(
   options: PgVersionedStoreOptions<Value>,

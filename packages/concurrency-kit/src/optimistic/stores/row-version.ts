@@ -1,9 +1,8 @@
-import { types } from 'node:util'
 import { StoreError } from '../../errors.ts'
 import { oneOf, shown } from '../../options.ts'
 import type { Row } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import { quoted } from '../../sql/names.ts'
+import { type Quote, quoted } from '../../sql/names.ts'
 import { sqliteContentVersion } from './sqlite-content-version.ts'
 
 /** What tells one state of a row from the next. */
@@ -19,7 +18,7 @@ interface Condition {
 export interface RowVersion<Version> {
   /** What is selected, and returned by a write. */
   readonly selected: string
-  /** The column that the store counts up, and `change` must not set. */
+  /** The column that the store counts up, quoted; `change` must not set it. */
   readonly column: string | undefined
   of(row: Row): { readonly version: Version; readonly columns: Row }
   is(expected: Version): Condition
@@ -31,54 +30,90 @@ interface VersionOptions {
   readonly versionColumn?: string
 }
 
+/** How names are written, of a table and of a column. */
+export interface Names {
+  readonly table: string
+  readonly quote: Quote
+}
+
 /** @throws TypeError for a kind that the database does not have, or a column that is not asked for. */
-export function rowVersion(options: VersionOptions, dialect: Dialect): RowVersion<number> | RowVersion<string> {
+export function rowVersion(
+  options: VersionOptions,
+  names: Names,
+  dialect: Dialect,
+): RowVersion<number> | RowVersion<string> {
   const { table, version = 'column', versionColumn } = options
   oneOf('version', version, ['column', 'xmin', 'content'])
-  if (version === 'column') return columnVersion(table, versionColumn ?? 'version')
+  if (version === 'column') return columnVersion(table, versionColumn ?? 'version', names.quote, dialect)
   if (versionColumn !== undefined)
     throw new TypeError(`versionColumn is for version: 'column', but version is ${shown(version)}`)
   const { [version]: expression } = dialect.versions
-  if (expression !== undefined) return expressionVersion(expression(quoted('table', table)))
-  if (version === 'content') return sqliteContentVersion
+  if (expression !== undefined) return expressionVersion(expression(names.table))
+  if (version === 'content') return sqliteContentVersion(names)
   throw new TypeError("version: 'xmin' is for Postgres: SQLite has no such column")
 }
 
+/**
+ * The version as text, before the row as the client gives it: parsers of its own do not change text, and those who map
+ * names between `snake_case` and `camelCase` leave this one as it is.
+ */
+const ALIAS = 'ckversion'
+
+/** Digits where it is a whole number; what SQLite has in the column otherwise is told with its type. */
+const asText = {
+  postgres: (column: string) => `CAST(${column} AS text)`,
+  sqlite: (column: string) =>
+    `CASE typeof(${column}) WHEN 'integer' THEN CAST(${column} AS TEXT) ELSE typeof(${column}) || ' ' || quote(${column}) END`,
+} as const
+
 /** A column of whole numbers, which each write counts up. */
-function columnVersion(table: string, column: string): RowVersion<number> {
-  const sql = `${quoted('versionColumn', column)} = ?`
+function columnVersion(table: string, option: string, quote: Quote, dialect: Dialect): RowVersion<number> {
+  const column = quoted('versionColumn', option, quote)
+  const is = `${column} = ?`
+  const where = `column ${shown(option)} of ${shown(table)}`
+  /** What the client calls the column. */
+  let name = option
   return {
-    selected: '*',
+    selected: `${asText[dialect.name](column)} AS ${ALIAS}, *`,
     column,
-    of: ({ [column]: stored, ...columns }) => ({
-      version: wholeVersion(stored, `column ${shown(column)} of ${shown(table)}`),
-      columns,
-    }),
-    is: (expected) => ({ sql, bindings: [expected] }),
+    of(row) {
+      if (!Object.hasOwn(row, name)) name = Object.keys(row).find((other) => quote(other) === column) ?? option
+      const { [ALIAS]: text, [name]: _, ...columns } = row
+      return { version: wholeVersion(text, where), columns }
+    },
+    is: (expected) => ({ sql: is, bindings: [belowTheLast(expected, where)] }),
   }
 }
 
 function wholeVersion(stored: unknown, where: string): number {
-  if (types.isDate(stored) || (typeof stored === 'string' && /^\d+(-\d\d-|:\d\d:)\d\d/.test(stored))) {
+  const text = typeof stored === 'string' ? stored : ''
+  if (/^(text ')?\d+(-\d\d-|:\d\d:)\d\d/.test(text)) {
     throw new StoreError(
       `${where} is a time, which is no version: a Date loses its microseconds, and two writes in one tick have the same; take a column of whole numbers, version: 'content', or on Postgres version: 'xmin'`,
     )
   }
-  const version = ['number', 'bigint', 'string'].includes(typeof stored) && stored !== '' ? Number(stored) : Number.NaN
-  if (Number.isSafeInteger(version)) return version
-  throw new StoreError(`${where} must be a whole number below 2^53, but is ${shown(stored)}`)
+  const version = Number(text)
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(version)) return version
+  throw notWhole(where, /^[a-z]+ /.test(text) ? text : shown(stored))
 }
 
-/** The alias of a version that the database computes. */
-const COMPUTED = 'concurrency_kit_version'
+/** The version after it would be read as another number. */
+function belowTheLast(version: number, where: string): number {
+  if (version < Number.MAX_SAFE_INTEGER) return version
+  throw notWhole(where, `${version}, the last one`)
+}
+
+function notWhole(where: string, what: string): StoreError {
+  return new StoreError(`${where} must be a whole number below 2^53, but is ${what}`)
+}
 
 /** Text that the database computes of the row as it is. */
 function expressionVersion(expression: string): RowVersion<string> {
   const sql = `${expression} = ?`
   return {
-    selected: `*, ${expression} AS ${COMPUTED}`,
+    selected: `${expression} AS ${ALIAS}, *`,
     column: undefined,
-    of: ({ [COMPUTED]: version, ...columns }) => ({ version: String(version), columns }),
+    of: ({ [ALIAS]: version, ...columns }) => ({ version: String(version), columns }),
     is: (expected) => ({ sql, bindings: [expected] }),
   }
 }

@@ -1,6 +1,8 @@
 import { isStoreError, StoreError } from '../../errors.ts'
+import { messageOf, shown, shownId } from '../../options.ts'
 import type { Database, Row, Statement } from '../../sql/database.ts'
-import { asStoreError } from '../../sql/errors.ts'
+import { asStoreError, sqlState } from '../../sql/errors.ts'
+import type { Quote } from '../../sql/names.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
   CompareAndSetRequest,
@@ -10,26 +12,31 @@ import type {
   Versioned,
   VersionedStore,
 } from '../versioned-store.ts'
-import { VersionedRows, type VersionedTableOptions } from './versioned-rows.ts'
+import { VersionedRows } from './versioned-rows.ts'
+import type { VersionedTableOptions } from './versioned-table-options.ts'
 
-/** The rows of a table, with versions, through any client of an SQL database. */
+/**
+ * The rows of a table, with versions, through any client of an SQL database.
+ *
+ * @param quote - How the client writes names. @defaultValue in double quotes
+ */
 export function sqlVersionedStore<Value extends object, Id, Version, Inside>(
   database: Database<unknown, Inside>,
   options: VersionedTableOptions<Value> & { readonly environment?: Environment },
+  quote?: Quote,
 ): TransactableVersionedStore<Id, Value, Version, Inside> {
-  const rows = new VersionedRows<Value, Id, Version>(options, database.dialect)
+  const rows = new VersionedRows<Value, Id, Version>(options, database.dialect, quote)
   const { name } = database
+  const { environment, table } = options
   const through = (transactional: boolean, send: Send) =>
-    new SqlVersionedRows({ name, transactional, environment: options.environment, rows, send })
-  return Object.assign(
-    through(false, (what, statement) => database.alone(what, statement)),
-    {
-      updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) =>
-        updateLocked(database, rows, id, change),
-      within: (transaction: Inside): VersionedStore<Id, Value, Version> =>
-        through(true, (what, statement) => database.inside(transaction, what, statement)),
-    },
-  )
+    new SqlVersionedRows({ name, transactional, environment, rows, send })
+  const alone: Send = (what, statement) => database.alone(what, statement)
+  return Object.assign(through(false, alone), {
+    updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) =>
+      updateLocked({ database, rows, table }, id, change),
+    within: (transaction: Inside): VersionedStore<Id, Value, Version> =>
+      through(true, (what, statement) => database.inside(transaction, what, statement)),
+  })
 }
 
 type Send = (what: string, statement: Statement) => Promise<Row[]>
@@ -59,24 +66,70 @@ class SqlVersionedRows<Value extends object, Id, Version> implements VersionedSt
   }
 
   async read({ id, lock }: ReadRequest<Id>): Promise<Versioned<Value, Version> | undefined> {
-    const [row] = await this.#ask('read', this.#rows.read(id, lock && this.transactional))
-    return row === undefined ? undefined : this.#rows.versioned(row)
+    const ask = (statement: Statement) => this.#ask('read', statement)
+    const statement = this.#rows.read(id, lock && this.transactional)
+    if (this.#rows.unknown() !== undefined) await know(this.#rows, ask)
+    return this.#rows.found(id, await ask(statement))
   }
 
   async compareAndSet(request: CompareAndSetRequest<Id, Value, Version>): Promise<CompareAndSetResult<Value, Version>> {
-    const { id, expectedVersion, value } = request
-    const [row] = await this.#ask('compareAndSet', this.#rows.update(id, expectedVersion, value))
-    return row === undefined ? { stored: false } : { stored: true, ...this.#rows.versioned(row) }
-  }
-
-  async #ask(verb: string, statement: Statement): Promise<Row[]> {
-    const what = `${verb} of ${this.name}`
+    const [row] = await write(this.#rows, request, (statement) => this.#ask('compareAndSet', statement))
+    if (row === undefined) return { stored: false }
     try {
-      return await this.#send(what, statement)
-    } catch (error) {
-      throw failure(what, error)
+      return { stored: true, ...this.#rows.written(request.expectedVersion, row) }
+    } catch (cause) {
+      const where = this.transactional ? ' in the transaction' : ''
+      throw new StoreError(`compareAndSet of ${this.name}: the row was written${where}, but ${messageOf(cause)}`, {
+        cause,
+      })
     }
   }
+
+  #ask(verb: string, statement: Statement): Promise<Row[]> {
+    return asked(`${verb} of ${this.name}`, this.#send, statement)
+  }
+}
+
+/** What a write with what is known of the table gives back. */
+async function write<Value extends object, Id, Version>(
+  rows: VersionedRows<Value, Id, Version>,
+  request: CompareAndSetRequest<Id, Value, Version>,
+  ask: (statement: Statement) => Promise<Row[]>,
+): Promise<Row[]> {
+  if (rows.unknown() !== undefined) await know(rows, ask)
+  let statement = rows.update(request)
+  if (rows.unknown() !== undefined) {
+    await know(rows, ask)
+    statement = rows.update(request)
+  }
+  try {
+    return await ask(statement)
+  } catch (error) {
+    if (mayBeOutdated(error)) rows.doubt()
+    throw error
+  }
+}
+
+/** Whether the table may have other columns or types than it had: of classes 22 (data), 42 (names and types) and 0A. */
+function mayBeOutdated(error: unknown): boolean {
+  return isStoreError(error) && /^(22|42|0A)/.test(sqlState(error.cause) ?? '')
+}
+
+async function asked(what: string, send: Send, statement: Statement): Promise<Row[]> {
+  try {
+    return await send(what, statement)
+  } catch (error) {
+    throw failure(what, error)
+  }
+}
+
+/** Asks for what must be known of the table, once. */
+async function know<Value extends object, Id, Version>(
+  rows: VersionedRows<Value, Id, Version>,
+  ask: (statement: Statement) => Promise<Row[]>,
+): Promise<void> {
+  const unknown = rows.unknown()
+  if (unknown !== undefined) rows.know(await ask(unknown))
 }
 
 /** An exhausted pool has been waited for throughout a deadline: not `transient`, or each attempt would wait as long again. */
@@ -85,33 +138,51 @@ function failure(what: string, error: unknown): StoreError {
   return exhausted ? new StoreError(error.message) : asStoreError(what, error)
 }
 
+interface Table<Value extends object, Id, Version> {
+  readonly database: Database<unknown, never>
+  readonly rows: VersionedRows<Value, Id, Version>
+  readonly table: string
+}
+
 /** The row is read under its lock, changed and written in a short transaction. */
 async function updateLocked<Value extends object, Id, Version>(
-  database: Database<unknown, never>,
-  rows: VersionedRows<Value, Id, Version>,
+  { database, rows, table }: Table<Value, Id, Version>,
   id: Id,
   change: LockedChange<Value, Version>,
 ): Promise<Versioned<Value, Version> | undefined> {
   const what = `updateLocked of ${database.name}`
-  const asked = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
-    answer.catch((error) => Promise.reject(failure(what, error)))
-  const owned = await asked(database.begin({}))
+  const read = rows.read(id, true)
+  const owned = await database.begin({}).catch((error) => Promise.reject(failure(what, error)))
+  const ask = (statement: Statement) => asked(what, (_what, it) => owned.rows(what, it), statement)
   try {
-    const [row] = await asked(owned.rows(what, rows.read(id, true)))
-    const current = row && rows.versioned(row)
+    if (rows.unknown() !== undefined) await know(rows, ask)
+    const current = rows.found(id, await ask(read))
     const next = current && change(current)
     if (current === undefined || next === undefined) {
       await owned.rollback()
       return current
     }
-    const [written] = await asked(owned.rows(what, rows.update(id, current.version, next.value)))
-    if (written === undefined) throw new StoreError(`row ${String(id)} changed under its lock`)
-    const stored = rows.versioned(written)
+    const request = { id, expectedVersion: current.version, value: next.value, current: current.value }
+    const [written] = await write(rows, request, ask)
+    if (written === undefined) {
+      throw new StoreError(
+        `row ${shownId(id)} was not written, though it is locked and has the version that was read: a trigger or a rule of ${shown(table)} has kept it from being written`,
+      )
+    }
+    const stored = stillToCommit(what, () => rows.written(current.version, written))
     const ended = await owned.commit()
     if (ended.status === 'committed') return stored
     throw new StoreError(`${what} failed`, { cause: ended.cause, transient: ended.status === 'failed' && ended.passes })
   } catch (error) {
     await owned.rollback()
     throw error
+  }
+}
+
+function stillToCommit<Stored>(what: string, written: () => Stored): Stored {
+  try {
+    return written()
+  } catch (cause) {
+    throw new StoreError(`${what}: nothing was written, it was rolled back: ${messageOf(cause)}`, { cause })
   }
 }

@@ -1,107 +1,158 @@
+import { StoreError } from '../../errors.ts'
+import { shown, shownId } from '../../options.ts'
 import type { Row, Statement } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import { quoted } from '../../sql/names.ts'
-import type { Versioned } from '../versioned-store.ts'
-import { type RowVersion, rowVersion, type VersionKind } from './row-version.ts'
-
-export interface VersionedTableOptions<Value> {
-  readonly table: string
-  /** @defaultValue 'id' */
-  readonly idColumn?: string
-  /**
-   * What a write compares with what was read.
-   *
-   * `column`: a column of whole numbers, which each write counts up; other writers must count it up too.
-   * `xmin`, on Postgres: which transaction wrote the row, and where it is; any write changes it, whoever makes it.
-   * `content`: all columns of the row; a row that was changed and changed back counts as unchanged.
-   * A time, such as `updated_at`, is none: the first read refuses it.
-   *
-   * @defaultValue 'column'
-   */
-  readonly version?: VersionKind
-  /** The column of `version: 'column'`. @defaultValue 'version' */
-  readonly versionColumn?: string
-  /** Makes the value of a row, which comes without its version. @defaultValue the row as it is */
-  readonly fromRow?: (row: Row) => Value
-  /** Makes the columns to be written of a value; the id may be among them, unchanged. @defaultValue the value as it is */
-  readonly toRow?: (value: Value) => Row
-}
-
-/** Narrows {@link VersionedTableOptions} to versions that are numbers. */
-export interface CountedVersion {
-  readonly version?: 'column'
-}
-
-/** Narrows {@link VersionedTableOptions} to versions that are text, to be compared and nothing else. */
-export interface ComputedVersion {
-  readonly version: 'xmin' | 'content'
-}
+import { doubleQuotes, type Quote, quoted, quotedTable } from '../../sql/names.ts'
+import type { CompareAndSetRequest, Versioned } from '../versioned-store.ts'
+import { changedColumns, encoded } from './changed-columns.ts'
+import { RowId } from './row-id.ts'
+import { type RowVersion, rowVersion } from './row-version.ts'
+import { bare, type ShapeQuestion, shapeOf, shapeStatement, type TableShape } from './table-shape.ts'
+import type { VersionedTableOptions } from './versioned-table-options.ts'
 
 /** The statements on a table whose rows have versions, the same for every client. */
 export class VersionedRows<Value extends object, Id, Version> {
   readonly #table: string
-  readonly #id: string
-  readonly #idColumn: string
+  readonly #id: RowId<Id>
   readonly #version: RowVersion<Version>
   readonly #fromRow: (row: Row) => Value
   readonly #toRow: (value: Value) => Row
+  readonly #dialect: Dialect
+  readonly #quote: Quote
   readonly #read: string
-  readonly #lock: string
+  readonly #question: ShapeQuestion
+  #shape: TableShape | undefined
+  #stale = true
+  readonly #columns = new Map<string, string>()
   readonly #updates = new Map<string, string>()
 
-  constructor(options: VersionedTableOptions<Value>, dialect: Dialect) {
-    const { table, idColumn = 'id' } = options
-    this.#table = quoted('table', table)
-    this.#id = quoted('idColumn', idColumn)
-    this.#idColumn = idColumn
-    this.#version = rowVersion(options, dialect) as RowVersion<never> as RowVersion<Version>
+  constructor(options: VersionedTableOptions<Value>, dialect: Dialect, quote: Quote = doubleQuotes) {
+    const table = quotedTable('table', options.table, quote)
+    this.#table = table
+    this.#dialect = dialect
+    this.#quote = quote
+    this.#id = new RowId(options, quote)
+    this.#version = rowVersion(options, { table, quote }, dialect) as RowVersion<never> as RowVersion<Version>
     this.#fromRow = options.fromRow ?? ((row) => row as Value)
     this.#toRow = options.toRow ?? ((value) => value as unknown as Row)
     const { selected, column } = this.#version
-    this.#read = `SELECT ${selected} FROM ${this.#table} WHERE ${this.#id} = ?`
-    const lockedBy = column === undefined ? this.#id : quoted('versionColumn', column)
-    this.#lock = dialect.lockRow(this.#table, this.#id, lockedBy, selected)
+    // Of an id that several rows have, two are enough to know.
+    this.#read = `SELECT ${selected} FROM ${table} WHERE ${this.#id.sql} LIMIT 2`
+    this.#question = { table: options.table, sql: table, ids: this.#id.columns, versionColumn: column }
+  }
+
+  /** What is to be asked before anything else, and {@link VersionedRows.know told}; undefined where it is known. */
+  unknown(): Statement | undefined {
+    return this.#stale ? shapeStatement(this.#question, this.#dialect) : undefined
+  }
+
+  /** @throws StoreError for a table that cannot have versioned rows. */
+  know([row]: readonly Row[]): void {
+    this.#shape = shapeOf(row, this.#question)
+    this.#stale = this.#shape === undefined
+  }
+
+  /** The table may have changed: it is to be asked for again, by whoever comes next. */
+  doubt(): void {
+    this.#stale = true
   }
 
   read(id: Id, lock = false): Statement {
-    return { sql: lock ? this.#lock : this.#read, bindings: [id], callersRows: true }
+    const sql = lock ? this.#read + this.#dialect.lockedRead : this.#read
+    return { sql, bindings: this.#id.bindings(id), callersRows: true }
   }
 
-  versioned(row: Row): Versioned<Value, Version> {
+  /** @throws StoreError where several rows have the id. */
+  found(id: Id, [row, another]: readonly Row[]): Versioned<Value, Version> | undefined {
+    if (another !== undefined) {
+      const columns = this.#id.columns.map((column) => shown(bare(column))).join(', ')
+      throw new StoreError(
+        `${columns} of ${shown(this.#question.table)} is ${shownId(id)} in several rows: nothing was written; name all columns of its key in idColumns`,
+      )
+    }
+    return row && this.#versioned(row)
+  }
+
+  /** What a write has stored. @throws StoreError, or what `fromRow` throws: the row was written all the same. */
+  written(expectedVersion: Version, row: Row): Versioned<Value, Version> {
+    const stored = this.#versioned(row)
+    if (this.#version.column === undefined || stored.version !== expectedVersion) return stored
+    throw new StoreError(
+      `its version is ${shown(expectedVersion)} as before, so that other writers do not see the write: a trigger of ${shown(this.#question.table)} keeps it`,
+    )
+  }
+
+  #versioned(row: Row): Versioned<Value, Version> {
     const { version, columns } = this.#version.of(row)
     return { value: this.#fromRow(columns), version }
   }
 
-  update(id: Id, expectedVersion: Version, value: Value): Statement {
-    const { [this.#idColumn]: newId, ...columns } = this.#toRow(value)
-    if (newId !== undefined && newId !== id && String(newId) !== String(id)) {
-      throw new TypeError(`change must not change ${this.#idColumn}, but made it ${String(newId)} of ${String(id)}`)
+  /**
+   * Doubts what is known of the table where the value has a column that it did not have.
+   *
+   * @throws TypeError for a new value that is not to be written, or cannot be.
+   */
+  update({ id, expectedVersion, value, current }: CompareAndSetRequest<Id, Value, Version>): Statement {
+    const next = this.#toRow(value)
+    const before = current && this.#toRow(current)
+    const set: [column: string, binding: unknown][] = []
+    for (const name of changedColumns(next, before)) {
+      const column = this.#columnOf(name)
+      if (column === this.#version.column) throw new TypeError(`change must not set ${name}: it counts by itself`)
+      if (this.#id.columns.includes(column)) {
+        if (before === undefined) continue
+        throw new TypeError(
+          `change must not change ${name}, but made it ${String(next[name])} of ${String(before[name])}`,
+        )
+      }
+      set.push([column, encoded(name, next[name], this.#typeOf(column), this.#dialect)])
     }
-    const names = Object.keys(columns)
-    const { column } = this.#version
-    if (column !== undefined && names.includes(column))
-      throw new TypeError(`change must not set ${column}: it counts by itself`)
+    set.sort(([one], [other]) => (one < other ? -1 : 1))
     const expected = this.#version.is(expectedVersion)
+    const ids = this.#id.bindings(id)
     return {
-      sql: this.#updateOf(names, expected.sql),
-      bindings: [...Object.values(columns), id, ...expected.bindings],
+      sql: this.#updateOf(
+        set.map(([column]) => column),
+        expected.sql,
+      ),
+      bindings: [...set.map(([, binding]) => binding), ...ids, ...expected.bindings, ...(this.#isUnique() ? [] : ids)],
       callersRows: true,
     }
   }
 
-  #updateOf(names: readonly string[], isExpected: string): string {
-    const key = `${names.join()} ${isExpected}`
+  #typeOf(column: string): string | undefined {
+    if (this.#shape === undefined || this.#shape.types.size === 0) return undefined
+    const type = this.#shape.types.get(bare(column))
+    if (type === undefined) this.doubt()
+    return type
+  }
+
+  #isUnique(): boolean {
+    return this.#shape?.uniqueId === true
+  }
+
+  #columnOf(name: string): string {
+    const known = this.#columns.get(name)
+    if (known !== undefined) return known
+    const column = quoted('a column of the new value', name, this.#quote)
+    this.#columns.set(name, column)
+    return column
+  }
+
+  #updateOf(columns: readonly string[], isExpected: string): string {
+    const key = `${columns.join()} ${isExpected} ${this.#isUnique()}`
     const known = this.#updates.get(key)
     if (known !== undefined) return known
     const { column, selected } = this.#version
-    const set = names.map((name) => `${quoted('a column of the new value', name)} = ?`)
-    if (column !== undefined) {
-      const name = quoted('versionColumn', column)
-      set.push(`${name} = ${name} + 1`)
-    }
-    // A value without columns is a write all the same.
-    if (set.length === 0) set.push(`${this.#id} = ${this.#id}`)
-    const sql = `UPDATE ${this.#table} SET ${set.join(', ')} WHERE ${this.#id} = ? AND ${isExpected} RETURNING ${selected}`
+    const set = columns.map((name) => `${name} = ?`)
+    if (column !== undefined) set.push(`${column} = ${column} + 1`)
+    // A value without changed columns is a write all the same.
+    if (set.length === 0) set.push(`${this.#id.columns[0]} = ${this.#id.columns[0]}`)
+    // Without an index that sees to it, another row may have come with the id; where several have it, none is written.
+    const alone = this.#isUnique()
+      ? ''
+      : ` AND (SELECT count(*) FROM (SELECT 1 FROM ${this.#table} WHERE ${this.#id.sql} LIMIT 2) AS same_id) = 1`
+    const sql = `UPDATE ${this.#table} SET ${set.join(', ')} WHERE ${this.#id.sql} AND ${isExpected}${alone} RETURNING ${selected}`
     this.#updates.set(key, sql)
     return sql
   }

@@ -12,8 +12,8 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'S8',
     what: 'the version is checked when read, not when written',
     file: 'src/optimistic/stores/versioned-rows.ts',
-    find: 'AND ${isExpected} RETURNING',
-    replace: 'AND (${isExpected} OR true) RETURNING',
+    find: 'AND ${isExpected}${alone} RETURNING',
+    replace: 'AND (${isExpected} OR true)${alone} RETURNING',
     tests: versioned,
   },
   {
@@ -36,8 +36,8 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'S4',
     what: 'a time is a version like any other',
     file: 'src/optimistic/stores/row-version.ts',
-    find: 'if (types.isDate(stored) || ',
-    replace: 'if (false && ',
+    find: "if (/^(text ')?",
+    replace: "if (/^(never ')",
     tests: kinds,
   },
   {
@@ -116,8 +116,8 @@ export const optimisticBreaks: readonly Break[] = [
     pitfall: 'S3',
     what: 'a version is rounded',
     file: 'src/optimistic/stores/row-version.ts',
-    find: 'if (Number.isSafeInteger(version)) return',
-    replace: 'return',
+    find: '.test(text) && Number.isSafeInteger(version)) return version',
+    replace: '.test(text)) return Math.min(version, Number.MAX_SAFE_INTEGER - 1)',
     tests: versioned,
   },
   {

@@ -1,5 +1,5 @@
 import type { Database, Row } from '../../../sql/database.ts'
-import { quoted } from '../../../sql/names.ts'
+import { quotedTable } from '../../../sql/names.ts'
 import { postgres } from '../../../sql/postgres.ts'
 import { PLACE_MS, TURN, TURN_MS } from '../../places.ts'
 import { type LeaseTable, PROLONG_MS } from './lease-table.ts'
@@ -61,9 +61,9 @@ export function channelOf(table: string): string {
 
 function statements(table: string) {
   const { nowMs, integer } = postgres
-  const locks = quoted('table', table)
-  const waiters = quoted('table', `${table}_waiters`)
-  const sequence = `'${quoted('table', `${table}_tokens`)}'`
+  const locks = quotedTable('table', table)
+  const waiters = quotedTable('table', `${table}_waiters`)
+  const sequence = `'${quotedTable('table', `${table}_tokens`)}'`
   // What a crash takes back of it ends by itself.
   const notOnDisk = `set_config('synchronous_commit', 'off', true)`
   const announced = "pg_notify(?, coalesce(line[1], '') || ' ' || coalesce(line[2], '') || ' ' || ?)"

@@ -1,5 +1,5 @@
 import type { Database, OwnedTransaction, Row } from '../../../sql/database.ts'
-import { quoted } from '../../../sql/names.ts'
+import { quotedTable } from '../../../sql/names.ts'
 import { sqlite } from '../../../sql/sqlite.ts'
 import { PLACE_MS, TURN, TURN_MS } from '../../places.ts'
 import { type Attempt, type LeaseTable, PROLONG_MS } from './lease-table.ts'
@@ -80,9 +80,9 @@ function refused(lease: Row | undefined): Attempt {
 
 function statements(table: string) {
   const { nowMs, integer } = sqlite
-  const locks = quoted('table', table)
-  const waiters = quoted('table', `${table}_waiters`)
-  const counter = quoted('table', `${table}_tokens`)
+  const locks = quotedTable('table', table)
+  const waiters = quotedTable('table', `${table}_waiters`)
+  const counter = quotedTable('table', `${table}_tokens`)
   const lease = `SELECT lease.ends_at_ms - ${nowMs} AS left_ms, (
         SELECT count(*) FROM ${waiters} AS other WHERE other.key = place.key AND other.waiter <> place.waiter
         AND other.ends_at_ms > ${nowMs} + ${TURN_MS} AND other.since_ms <= place.since_ms

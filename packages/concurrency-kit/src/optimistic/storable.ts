@@ -1,0 +1,69 @@
+import { types } from 'node:util'
+import { findNonJson, type NotJson } from '../idempotency/json-value.ts'
+
+/**
+ * Finds what a store would not give back as it is: `undefined`, `NaN` and infinities, functions, symbols, and objects that
+ * are neither plain, nor arrays, nor of a built-in kind that it `keeps`.
+ */
+export function findUnstorable(value: unknown, keeps: (value: object) => boolean, path = '$'): NotJson | undefined {
+  const first = unstorable(value, keeps)
+  if (first !== undefined) return { path, what: first }
+  if (typeof value !== 'object') return undefined
+  const seen = new Set<object>()
+  const open: [path: string, value: unknown][] = [[path, value]]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [place, part] = next
+    const what = unstorable(part, keeps)
+    if (what !== undefined) return { path: place, what }
+    if (typeof part !== 'object' || part === null || seen.has(part)) continue
+    seen.add(part)
+    for (const inside of partsOf(part, place).reverse()) open.push(inside)
+  }
+  return undefined
+}
+
+/** {@link findUnstorable} for what is kept as JSON text. */
+export function findUnstorableJson(value: unknown, path = '$'): NotJson | undefined {
+  const found = findUnstorable(value, () => false, path)
+  if (found !== undefined) return found
+  const notJson = findNonJson(value)
+  return notJson && { path: path + notJson.path.slice(1), what: notJson.what }
+}
+
+/** @throws TypeError where something was found, with its place and what is there. */
+export function refuse(found: NotJson | undefined): void {
+  if (found !== undefined) throw new TypeError(`value cannot be stored: ${found.path} is ${found.what}`)
+}
+
+function unstorable(value: unknown, keeps: (value: object) => boolean): string | undefined {
+  if (value === undefined) return 'undefined'
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value)
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
+  if (typeof value !== 'object' || value === null) return undefined
+  if (types.isDate(value) && Number.isNaN(value.getTime())) return 'an invalid Date'
+  return isPlain(value) || keeps(value) ? undefined : `a ${nameOf(value)}`
+}
+
+/** A plain object or array, of whatever realm: test runners have one of their own. */
+function isPlain(value: object): boolean {
+  return prototypesOf(value) <= (Array.isArray(value) ? 2 : 1)
+}
+
+/** How many prototypes a value has: a plain object one, an array or a `Date` two, an instance of a class that extends these more. */
+export function prototypesOf(value: object): number {
+  let count = 0
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) count += 1
+  return count
+}
+
+function partsOf(value: object, path: string): [string, unknown][] {
+  if (Array.isArray(value)) return Array.from(value, (part, index) => [`${path}[${index}]`, part])
+  if (types.isMap(value)) return [...value.keys(), ...value.values()].map((part) => [`${path}.(entry)`, part])
+  if (types.isSet(value)) return Array.from(value, (part) => [`${path}.(entry)`, part])
+  return isPlain(value) ? Object.entries(value).map(([name, part]) => [`${path}.${name}`, part]) : []
+}
+
+function nameOf(value: object): string {
+  const name: unknown = value.constructor?.name
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class instance'
+}

@@ -1,0 +1,51 @@
+import { isDeepStrictEqual, types } from 'node:util'
+import type { Row } from '../../sql/database.ts'
+import type { Dialect } from '../../sql/dialect.ts'
+import { findUnstorable, findUnstorableJson, refuse } from '../storable.ts'
+
+/** Names of the columns that differ from what was read, all of them where that is not known. */
+export function changedColumns(next: Row, current: Row | undefined): string[] {
+  const names = Object.keys(next)
+  if (current === undefined) return names
+  return names.filter((name) => !Object.hasOwn(current, name) || !isSame(next[name], current[name]))
+}
+
+/** What is equal is not written: at best the database would have the same afterwards, at worst less than it had. */
+function isSame(next: unknown, current: unknown): boolean {
+  if (Object.is(next, current)) return true
+  return typeof next === 'object' && typeof current === 'object' && isDeepStrictEqual(next, current)
+}
+
+/**
+ * The binding for a column's new value.
+ *
+ * @param type - Of the column, where it has one.
+ * @throws TypeError for what the database would not give back as it is.
+ */
+export function encoded(name: string, value: unknown, type: string | undefined, dialect: Dialect): unknown {
+  const path = `$.${name}`
+  if (dialect.name === 'postgres' && isEncodedByPg(value)) return value
+  if (type === 'jsonb' || type === 'json') {
+    refuse(findUnstorableJson(value, path))
+    return JSON.stringify(value)
+  }
+  refuse(findUnstorable(value, isColumnValue, path))
+  return dialect.name === 'sqlite' ? forSqlite(value, path) : value
+}
+
+/** `pg` asks an object how it wants to be sent. */
+function isEncodedByPg(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'toPostgres') === 'function'
+}
+
+function isColumnValue(value: object): boolean {
+  return types.isDate(value) || ArrayBuffer.isView(value)
+}
+
+function forSqlite(value: unknown, path: string): unknown {
+  if (typeof value === 'boolean') return Number(value)
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  if (types.isDate(value)) return value.getTime()
+  const what = `${Array.isArray(value) ? 'an array' : 'an object'}, which SQLite has no type for: let toRow make text of it`
+  return refuse({ path, what })
+}

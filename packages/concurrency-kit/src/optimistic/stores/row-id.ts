@@ -1,0 +1,43 @@
+import { shown } from '../../options.ts'
+import { type Quote, quoted } from '../../sql/names.ts'
+
+interface IdOptions {
+  readonly idColumn?: string | undefined
+  readonly idColumns?: readonly string[] | undefined
+}
+
+/** The columns by which a row is found: one, whose value is the id itself, or several, whose values are the id's properties. */
+export class RowId<Id> {
+  /** Quoted. */
+  readonly columns: readonly string[]
+  /** Condition on a row. */
+  readonly sql: string
+  readonly #names: readonly string[] | undefined
+
+  /** @throws TypeError for options that name no columns. */
+  constructor({ idColumn, idColumns }: IdOptions, quote: Quote) {
+    if (idColumn !== undefined && idColumns !== undefined)
+      throw new TypeError('idColumn and idColumns must not be given together')
+    if (
+      idColumns !== undefined &&
+      (!Array.isArray(idColumns) || new Set(idColumns).size !== idColumns.length || idColumns.length === 0)
+    )
+      throw new TypeError(`idColumns must be names of columns, each once, but is ${shown(idColumns)}`)
+    this.#names = idColumns
+    this.columns =
+      idColumns === undefined
+        ? [quoted('idColumn', idColumn ?? 'id', quote)]
+        : idColumns.map((name) => quoted('idColumns', name, quote))
+    this.sql = this.columns.map((column) => `${column} = ?`).join(' AND ')
+  }
+
+  /** @throws TypeError unless an id of several columns has each of them, and nothing else. */
+  bindings(id: Id): readonly unknown[] {
+    const names = this.#names
+    if (names === undefined) return [id]
+    const given: Record<string, unknown> = typeof id === 'object' && id !== null ? { ...id } : {}
+    if (Object.keys(given).length !== names.length || names.some((name) => (given[name] ?? undefined) === undefined))
+      throw new TypeError(`id must be an object with ${names.join(', ')}, but is ${shown(id)}`)
+    return names.map((name) => given[name])
+  }
+}

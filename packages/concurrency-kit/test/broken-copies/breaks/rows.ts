@@ -1,0 +1,208 @@
+import type { Break } from '../break.ts'
+
+const onSqlite = 'test/optimistic/pitfalls/sqlite.test.ts'
+const onPostgres = 'test/optimistic/pitfalls/postgres.engines.test.ts'
+const onMemory = 'test/optimistic/pitfalls/memory.test.ts'
+const onRedis = 'test/optimistic/pitfalls/ioredis.engines.test.ts'
+const statements = 'src/optimistic/stores/versioned-rows.ts'
+const columns = 'src/optimistic/stores/changed-columns.ts'
+const versions = 'src/optimistic/stores/row-version.ts'
+const shape = 'src/optimistic/stores/table-shape.ts'
+
+/** Of versioned rows, and of the settings that their clients have. */
+export const rowBreaks: readonly Break[] = [
+  ...[onSqlite, onPostgres].map((tests) => ({
+    pitfall: 'V1',
+    what: 'every column is written back as it was read',
+    file: columns,
+    find: '|| !isSame(next[name], current[name]))',
+    replace: "|| name !== 'id' || !isSame(next[name], current[name]))",
+    tests,
+  })),
+  {
+    pitfall: 'V1',
+    what: 'what toRow makes anew of an untouched part is written',
+    file: statements,
+    find: 'const before = current && this.#toRow(current)',
+    replace: 'const before = current as unknown as Record<string, unknown> | undefined',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V1',
+    what: 'what is equal but another object is written',
+    file: columns,
+    find: "return typeof next === 'object' && typeof current === 'object' && isDeepStrictEqual(next, current)",
+    replace: 'return false && isDeepStrictEqual(next, current)',
+    tests: onPostgres,
+  },
+  {
+    pitfall: 'V1',
+    what: 'an array is an array to the database, in a column of JSON too',
+    file: columns,
+    find: "if (type === 'jsonb' || type === 'json') {",
+    replace: "if (type === 'no such type') {",
+    tests: onPostgres,
+  },
+  {
+    pitfall: 'V1',
+    what: 'an array goes to SQLite as it is',
+    file: columns,
+    find: "return dialect.name === 'sqlite' ? forSqlite(value, path) : value",
+    replace: 'return forSqlite.length > 5 ? forSqlite(value, path) : value',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V1',
+    what: 'a column that was added is not known until a write fails',
+    file: statements,
+    find: 'if (type === undefined) this.doubt()',
+    replace: '',
+    tests: onPostgres,
+  },
+  ...[onSqlite, onPostgres].map((tests) => ({
+    pitfall: 'V2',
+    what: 'the first of several rows is the row',
+    file: statements,
+    find: 'if (another !== undefined) {',
+    replace: 'if (another === null) {',
+    tests,
+  })),
+  ...[onSqlite, onPostgres].map((tests) => ({
+    pitfall: 'V2',
+    what: 'a row that comes after the read is written along',
+    file: statements,
+    find: 'const alone = this.#isUnique()\n',
+    replace: 'const alone = true\n',
+    tests,
+  })),
+  {
+    pitfall: 'V2',
+    what: 'a partial index counts as a unique one',
+    file: shape,
+    find: 'AND i.indpred IS NULL AND i.indexprs IS NULL',
+    replace: '',
+    tests: onPostgres,
+  },
+  {
+    pitfall: 'V2',
+    what: 'an id of several columns is told by the object that it is',
+    file: 'src/optimistic/row-lines.ts',
+    find: "if (typeof id !== 'object' || id === null) return id",
+    replace: "if (typeof id !== 'symbol') return id",
+    tests: 'test/optimistic/row-lines.test.ts',
+  },
+  {
+    pitfall: 'V2',
+    what: 'a schema and its table are one name',
+    file: 'src/sql/names.ts',
+    find: "const dot = typeof name === 'string' ? name.indexOf('.') : -1",
+    replace: 'const dot = -1',
+    tests: 'test/knex/schemas.test.ts',
+  },
+  ...[onSqlite, onPostgres].map((tests) => ({
+    pitfall: 'V4',
+    what: 'the id that was asked for is compared with the row’s',
+    file: statements,
+    find: 'for (const name of changedColumns(next, before)) {',
+    replace:
+      "const asked: Record<string, unknown> | undefined = before && (typeof id === 'object' ? before : { ...before, id })\n    for (const name of changedColumns(next, asked)) {",
+    tests,
+  })),
+  {
+    pitfall: 'V5',
+    what: 'names are written in double quotes, whatever the client does with them',
+    file: 'src/knex/identifiers.ts',
+    find: "if (typeof client.config?.wrapIdentifier !== 'function') return doubleQuotes",
+    replace: 'if (client) return doubleQuotes',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V5',
+    what: 'rows come without what the client makes of them',
+    file: statements,
+    find: 'bindings: this.#id.bindings(id), callersRows: true }',
+    replace: 'bindings: this.#id.bindings(id) }',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V5',
+    what: 'the version is called by the name that the caller gave it',
+    file: versions,
+    find: 'if (!Object.hasOwn(row, name)) name =',
+    replace: 'if (false) name =',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V5',
+    what: 'the version is read as the client has it',
+    file: versions,
+    find: "WHEN 'integer' THEN CAST(${column} AS TEXT)",
+    replace: "WHEN 'integer' THEN ${column}",
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V6',
+    what: 'an instance of a class is copied like anything else',
+    file: 'src/optimistic/stores/memory.ts',
+    find: 'refuse(findUnstorable(value, isCloned))',
+    replace: 'refuse(findUnstorable(value, (part) => isCloned(part) || true))',
+    tests: onMemory,
+  },
+  {
+    pitfall: 'V7',
+    what: 'what fromRow throws comes as if nothing had been written',
+    file: 'src/optimistic/stores/sql.ts',
+    find: "const where = this.transactional ? ' in the transaction' : ''",
+    replace: 'if (cause) throw cause\n      const where = ""',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V8',
+    what: 'a row is locked by a write of it, which fires its triggers',
+    file: statements,
+    find: 'const sql = lock ? this.#read + this.#dialect.lockedRead : this.#read',
+    replace:
+      'const [column] = this.#id.columns\n    const write = `UPDATE ${this.#table} SET ${column} = ${column} WHERE ${this.#id.sql} RETURNING ${this.#version.selected}`\n    const sql = lock ? write : this.#read',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V9',
+    what: 'a real number is a version',
+    file: shape,
+    find: "versionType === 'real' || versionType === 'double precision'",
+    replace: "versionType === 'no such type'",
+    tests: onPostgres,
+  },
+  {
+    pitfall: 'V9',
+    what: 'the last exact number is counted up',
+    file: versions,
+    find: 'if (version < Number.MAX_SAFE_INTEGER) return version',
+    replace: 'if (version) return version',
+    tests: onSqlite,
+  },
+  ...[onSqlite, onPostgres].map((tests) => ({
+    pitfall: 'V10',
+    what: 'a view is written like a table',
+    file: shape,
+    find: "if (row['kind'] === 'view') {",
+    replace: "if (row['kind'] === 'no such kind') {",
+    tests,
+  })),
+  {
+    pitfall: 'V10',
+    what: 'a version that did not change is the next one',
+    file: statements,
+    find: 'if (this.#version.column === undefined || stored.version !== expectedVersion) return stored',
+    replace: 'if (stored) return stored',
+    tests: onPostgres,
+  },
+  ...[onSqlite, onPostgres, onMemory, onRedis].map((tests) => ({
+    pitfall: 'V11',
+    what: 'undefined, NaN and functions are values like any other',
+    file: 'src/optimistic/storable.ts',
+    find: 'if (found !== undefined) throw new TypeError(`value cannot',
+    replace: "if (found?.what.startsWith('a ')) throw new TypeError(`value cannot",
+    tests,
+  })),
+]
