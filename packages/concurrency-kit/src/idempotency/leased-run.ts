@@ -98,11 +98,13 @@ async function waitForClaim<Result>(
     signal?.throwIfAborted()
     const { answer, sentAt } = await askForClaim(store, claim)
     if (answer.status === 'claimed') return { attempt: answer.attempt, sentAt }
-    const recorded = answer.status === 'completed' ? answer.record.fingerprint : answer.fingerprint
-    if (recorded !== fingerprint) throw new FingerprintMismatchError(key)
-    if (answer.status === 'completed') return { settlement: answer.record }
-    if (answer.status === 'vanished')
+    // A run of another payload may fail and leave nothing: until then it refuses nobody.
+    if (answer.status !== 'in_progress') {
+      const recorded = answer.status === 'completed' ? answer.record.fingerprint : answer.fingerprint
+      if (recorded !== fingerprint) throw new FingerprintMismatchError(key)
+      if (answer.status === 'completed') return { settlement: answer.record }
       throw new AmbiguousOutcomeError(key, 'whoever ran it vanished before it was completed')
+    }
     const leftMs = waitMs - (clock.monotonicMs() - enteredAtMs)
     if (leftMs <= 0)
       throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${waitMs} ms`)

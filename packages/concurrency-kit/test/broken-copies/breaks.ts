@@ -1,4 +1,5 @@
 import type { Break } from './break.ts'
+import { claimBreaks } from './breaks/claims.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
 import { everyStoreBreaks } from './breaks/every-store.ts'
@@ -16,6 +17,7 @@ export const breaks: readonly Break[] = [
   ...lockOnPostgresBreaks,
   ...everyStoreBreaks,
   ...everyRecordStoreBreaks,
+  ...claimBreaks,
   ...idempotencyBreaks,
   ...optimisticBreaks,
   ...postgresBreaks,

@@ -1,0 +1,34 @@
+import type { Break } from '../break.ts'
+
+const everywhere = { tests: 'test/idempotency/pitfalls/', everyFile: true } as const
+const flights = 'src/idempotency/flights.ts'
+const leasedRun = 'src/idempotency/leased-run.ts'
+
+/** Faults in what a run, or its failure, means for the next call under its key. */
+export const claimBreaks: readonly Break[] = [
+  {
+    ...everywhere,
+    pitfall: 'X6',
+    what: 'a run of another payload refuses callers of its process at once',
+    file: flights,
+    find: 'const told = await this.#join(',
+    replace:
+      'if (flight.fingerprint !== caller.fingerprint) throw new FingerprintMismatchError(caller.key)\n      const told = await this.#join(',
+  },
+  {
+    ...everywhere,
+    pitfall: 'X6',
+    what: 'another payload gets the result of the run that it joined',
+    file: flights,
+    find: 'if (flight.fingerprint !== caller.fingerprint) throw',
+    replace: 'if (false) throw',
+  },
+  {
+    pitfall: 'X6',
+    what: 'a leased claim of another payload refuses callers of other processes at once',
+    file: leasedRun,
+    find: "if (answer.status !== 'in_progress') {",
+    replace: "if (answer.status !== 'in_progress' || answer.fingerprint !== fingerprint) {",
+    tests: 'test/idempotency/pitfalls/ioredis',
+  },
+]
