@@ -31,4 +31,20 @@ export const claimBreaks: readonly Break[] = [
     replace: "if (answer.status !== 'in_progress' || answer.fingerprint !== fingerprint) {",
     tests: 'test/idempotency/pitfalls/ioredis',
   },
+  {
+    pitfall: 'X7',
+    what: 'a malformed key fails all lookups of its turn',
+    file: 'src/idempotency/stores/record-lookup.ts',
+    find: 'requests.length > 1 && isMalformed(error)',
+    replace: 'false',
+    tests: 'test/idempotency/postgres-keys.engines.test.ts',
+  },
+  {
+    pitfall: 'X7',
+    what: 'after any failure every key is looked up by itself',
+    file: 'src/idempotency/stores/record-lookup.ts',
+    find: 'requests.length > 1 && isMalformed(error)',
+    replace: 'requests.length > 1',
+    tests: 'test/idempotency/postgres-keys.engines.test.ts',
+  },
 ]
