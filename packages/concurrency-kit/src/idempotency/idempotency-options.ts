@@ -48,10 +48,20 @@ export type Probe<Result> = (request: {
 export interface LeasedOptions<Result> extends RunOptions<Result> {
   readonly store: LeasedIdempotencyStore
   /**
-   * What to do under a key whose owner vanished, perhaps after the effect, or threw an `AmbiguousOutcomeError`: `rerun`
-   * (at least once), `refuse` with `AmbiguousOutcomeError` (at most once), or a probe that finds out.
+   * What to do under a key whose owner vanished or threw, perhaps after the effect: `rerun` (at least once), `refuse` with
+   * `AmbiguousOutcomeError` (at most once), or a probe that finds out. {@link LeasedOptions.hadNoEffect} says which errors free
+   * the key instead.
    */
   readonly onAmbiguous: 'rerun' | 'refuse' | Probe<Result>
+  /**
+   * Whether an error that the handler threw says that its effect did not happen, and will not happen later. `true`: the key is free.
+   * Anything else: the key is ambiguous. Not asked about a `NoEffectError`, which frees the key, nor about an
+   * `AmbiguousOutcomeError` or the reason of an aborted `signal`, which do not. If it throws, the key is ambiguous, and the call
+   * rejects with that error.
+   *
+   * @defaultValue no error for `refuse` and for a probe; every error for `rerun`
+   */
+  readonly hadNoEffect?: (error: unknown) => boolean
   /** How long an owner that went silent counts as alive, in ms, integer >= 1; renewed while it runs. @defaultValue 30_000 */
   readonly leaseMs?: number
 }

@@ -19,7 +19,7 @@ function setUp() {
   const call = <Result>(
     handler: () => Promise<Result>,
     options: { waitMs?: number; signal?: AbortSignal; key?: string; payload?: unknown } = {},
-  ) => withIdempotency({ store, key: 'order-1', onAmbiguous: 'refuse', ...options }, handler as () => Promise<never>)
+  ) => withIdempotency({ store, key: 'order-1', onAmbiguous: 'rerun', ...options }, handler as () => Promise<never>)
   return { time, store, counts, call }
 }
 

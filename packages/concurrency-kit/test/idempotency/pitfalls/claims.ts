@@ -1,10 +1,69 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { NoEffectError } from '../../../src/errors.ts'
 import { deferred } from '../../support/rival.ts'
-import type { RecordPitfall } from './pitfall.ts'
+import { notOn, type RecordPitfall, TRANSACTIONAL } from './pitfall.ts'
+
+const rolledBack = notOn(TRANSACTIONAL, 'the effect of a handler that throws is rolled back')
 
 /** What a call that is in flight, or has failed, means for the next call under its key. */
 export const claims: readonly RecordPitfall[] = [
+  {
+    number: 'X4',
+    title: 'at most once: a handler that throws, and does not say that nothing happened, runs once in three calls',
+    not: rolledBack,
+    async prove({ one, two, open, effects }) {
+      const outcomes = []
+      for (const process of [one, two, await open()]) {
+        const call = process.run({ onAmbiguous: 'refuse' }, async ({ effect }) => {
+          await effect()
+          throw new TypeError('fetch failed')
+        })
+        outcomes.push(await call.catch((error) => error))
+      }
+      expect(await effects()).toBe(1)
+      expect(outcomes).toMatchObject([
+        { message: 'fetch failed' },
+        { code: 'AMBIGUOUS_OUTCOME' },
+        { code: 'AMBIGUOUS_OUTCOME' },
+      ])
+    },
+  },
+  {
+    number: 'X4',
+    title: 'a probe is asked after a handler that threw, before it runs again',
+    not: rolledBack,
+    async prove({ one, two, effects }) {
+      const fails = one.run({ onAmbiguous: async () => expect.unreachable() }, async ({ effect }) => {
+        await effect()
+        throw new TypeError('fetch failed')
+      })
+      await expect(fails).rejects.toThrow('fetch failed')
+      const probed = two.run({ onAmbiguous: async () => ({ found: true, result: 'paid' }) }, () => expect.unreachable())
+      expect(await probed).toBe('paid')
+      expect(await effects()).toBe(1)
+    },
+  },
+  {
+    number: 'X4',
+    title: 'an error that says that nothing happened frees the key, and comes through as thrown',
+    not: rolledBack,
+    async prove({ key, one, two }) {
+      const declined = new Error('declined')
+      const cases = [
+        [new NoEffectError('declined'), {}],
+        [declined, { hadNoEffect: (error: unknown) => error === declined }],
+        [declined, { onAmbiguous: 'rerun' }],
+      ] as const
+      for (const [index, [error, options]] of cases.entries()) {
+        const call = { key: `${key}:${index}`, onAmbiguous: 'refuse' } as const
+        const failed = one.run({ ...call, ...options }, () => Promise.reject(error))
+        await expect(failed).rejects.toBe(error)
+        // A free key takes another payload; an ambiguous one would refuse it.
+        expect(await two.run({ ...call, payload: 'another' }, () => 'done')).toBe('done')
+      }
+    },
+  },
   {
     number: 'X6',
     title: 'a right retry is answered by its record, though a wrong payload under the key is in flight',

@@ -90,7 +90,10 @@ function leased(
 
 function transactional({ store, sql }: Opened, key: string): Process {
   if (store.kind === 'leased' || sql === undefined) throw new TypeError('no transactions')
-  const run = async ({ leaseMs: _, onAmbiguous: __, ...call }: Call, handler: (work: Work) => unknown) => {
+  const run = async (
+    { leaseMs: _, onAmbiguous: __, hadNoEffect: ___, ...call }: Call,
+    handler: (work: Work) => unknown,
+  ) => {
     const effect = (transaction: never) =>
       sql(transaction, `INSERT INTO effects (note) VALUES ('${key}:${randomUUID()}')`)
     const spoil = (transaction: never) =>
