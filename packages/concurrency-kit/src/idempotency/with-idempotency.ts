@@ -24,7 +24,7 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * is read back.
  *
  * @param options.waitMs - Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000
- * @param options.retentionMs - How long the record answers, in ms. @defaultValue 86_400_000 (24 h)
+ * @param options.retentionMs - How long the record answers, in ms, at most 100 years. @defaultValue 86_400_000 (24 h)
  * @param options.maxAttempts - Transactional: how often the whole attempt is run at most. @defaultValue 10
  * @param options.leaseMs - Leased: how long a silent owner counts as alive, in ms. @defaultValue 30_000
  * @param options.onAmbiguous - Leased, required: `'rerun'`, `'refuse'` or a probe.

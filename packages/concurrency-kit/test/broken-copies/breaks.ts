@@ -10,6 +10,7 @@ import { lockOnPostgresBreaks } from './breaks/lock-on-postgres.ts'
 import { optimisticBreaks } from './breaks/optimistic.ts'
 import { postgresBreaks } from './breaks/postgres.ts'
 import { redlockBreaks } from './breaks/redlock.ts'
+import { valueBreaks } from './breaks/values.ts'
 
 /** All faults that can be put into the code. */
 export const breaks: readonly Break[] = [
@@ -18,6 +19,7 @@ export const breaks: readonly Break[] = [
   ...everyStoreBreaks,
   ...everyRecordStoreBreaks,
   ...claimBreaks,
+  ...valueBreaks,
   ...idempotencyBreaks,
   ...optimisticBreaks,
   ...postgresBreaks,
