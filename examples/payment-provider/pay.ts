@@ -1,7 +1,13 @@
 // Pays for an order through a provider that is not in our database: `node pay.ts <order> <amount> [rerun | refuse | probe]`.
 // Whoever is killed in between, we or the provider: sent again, it is answered, and the customer is charged once.
 import { createHash } from 'node:crypto'
-import { AmbiguousOutcomeError, isAmbiguousOutcomeError, type LeasedOptions, withIdempotency } from 'concurrency-kit'
+import {
+  AmbiguousOutcomeError,
+  isAmbiguousOutcomeError,
+  type LeasedOptions,
+  NoEffectError,
+  withIdempotency,
+} from 'concurrency-kit'
 import { openRecords } from './records.ts'
 
 interface Charge {
@@ -73,8 +79,9 @@ try {
         body: JSON.stringify(payload),
         signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
       })
-      // Refused for certain: nothing was charged, and the key is free for another try.
-      if (status !== 200) throw new Error(`the provider refused: ${JSON.stringify(body)}`)
+      // Refused for certain: nothing was charged, and nothing will be. The key is free for another try.
+      if (status === 422) throw new NoEffectError(`the provider refused: ${JSON.stringify(body)}`)
+      if (status !== 200) throw new Error(`the provider answered ${status}: ${JSON.stringify(body)}`)
       return body as Charge
     },
   )

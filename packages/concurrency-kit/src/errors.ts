@@ -98,6 +98,21 @@ export class AmbiguousOutcomeError extends ConcurrencyKitError {
 }
 export const isAmbiguousOutcomeError = guard<AmbiguousOutcomeError>('AMBIGUOUS_OUTCOME')
 
+/**
+ * Thrown by a handler on a leased store to say that its effect did not happen, and will not happen later: the key is free for the
+ * next call. The caller gets it as thrown; `cause` may say why, such as a provider's refusal.
+ *
+ * A transactional store does not need it: there nothing happens where the handler throws.
+ *
+ * @example
+ * if (response.status === 422) throw new NoEffectError('the provider refused', { cause: await response.json() })
+ */
+export class NoEffectError extends ConcurrencyKitError {
+  override readonly name = 'NoEffectError'
+  override readonly code = 'NO_EFFECT'
+}
+export const isNoEffectError = guard<NoEffectError>('NO_EFFECT')
+
 /** The handler's result would not come back from the record as it is. The attempt was rolled back; on a leased store its effect stands, and the key is ambiguous. */
 export class ResultNotSerializableError extends ConcurrencyKitError {
   override readonly name = 'ResultNotSerializableError'

@@ -8,6 +8,7 @@ const samples = [
   new kit.IdempotencyInProgressError('k', 'why'),
   new kit.FingerprintMismatchError('k'),
   new kit.AmbiguousOutcomeError('k', 'why'),
+  new kit.NoEffectError('why'),
   new kit.ResultNotSerializableError('$.a', 'a BigInt'),
   new kit.VersionConflictError(1, 2, 3, 4),
   new kit.RowNotFoundError(1),

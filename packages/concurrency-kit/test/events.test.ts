@@ -59,7 +59,7 @@ describe('C2: what idempotency did can be seen', () => {
   test('completed, replayed and joined, failed', async () => {
     const seen = listen(events.idempotency)
     const store = memoryIdempotencyStore()
-    const call = (run: () => number) => withIdempotency({ store, key: 'a', scope: 's', onAmbiguous: 'refuse' }, run)
+    const call = (run: () => number) => withIdempotency({ store, key: 'a', scope: 's', onAmbiguous: 'rerun' }, run)
     await expect(
       call(() => {
         throw new Error('declined')

@@ -8,7 +8,8 @@ import type { RecordKey, Settlement } from './idempotency-store.ts'
 type Told = Settlement | 'run'
 
 interface Flight {
-  readonly fingerprint: string
+  /** Of the payload that runs. */
+  fingerprint: string
   readonly joiners: Set<(told: Told) => void>
   /** The run that is under way; a run that is over does not count as its own caller. */
   run: object
@@ -47,6 +48,8 @@ export class Flights {
   /**
    * Runs `run`, or waits for the same key's run of somebody else: its settlement is shared, its failure is its own
    * caller's, and the next in line runs. `run` gets what is left of the caller's `waitMs`.
+   *
+   * A run of another payload is waited for too: it may itself be the wrong one, which only a record can tell.
    */
   async share(
     caller: Caller,
@@ -61,7 +64,11 @@ export class Flights {
       this.#flights.set(name, flight)
     } else {
       const told = await this.#join(flight, caller, clock)
-      if (told !== 'run') return { settlement: told, joined: true }
+      if (told !== 'run') {
+        if (flight.fingerprint !== caller.fingerprint) throw new FingerprintMismatchError(caller.key)
+        return { settlement: told, joined: true }
+      }
+      flight.fingerprint = caller.fingerprint
     }
     flight.run = {}
     try {
@@ -79,11 +86,10 @@ export class Flights {
     }
   }
 
-  #join(flight: Flight, { key, fingerprint, waitMs, signal }: Caller, clock: Clock): Promise<Told> {
+  #join(flight: Flight, { key, waitMs, signal }: Caller, clock: Clock): Promise<Told> {
     for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) {
       if (frame.run === flight.run) throw new IdempotencyInProgressError(key, 'its own handler asks for it')
     }
-    if (flight.fingerprint !== fingerprint) throw new FingerprintMismatchError(key)
     if (waitMs === 0) throw new IdempotencyInProgressError(key, 'it runs in this process, and waitMs is 0')
     return new Promise((resolve, reject) => {
       const stop = () => {

@@ -11,7 +11,7 @@ export interface RequestOptions {
   readonly key: string
   /** Whose key it is, such as a tenant: keys of different scopes never meet. At most 255 characters. @defaultValue none */
   readonly scope?: string
-  /** What is asked for, as JSON; the key answers this payload alone. @defaultValue null */
+  /** What is asked for, as JSON, nested at most 1000 levels deep; the key answers this payload alone. @defaultValue null */
   readonly payload?: unknown
   readonly signal?: Signal | undefined
 }
@@ -26,7 +26,7 @@ export interface ResultOptions<Result> {
 export interface RunOptions<Result> extends RequestOptions, ResultOptions<Result> {
   /** Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000 */
   readonly waitMs?: number
-  /** How long the record answers, in ms, integer >= 1. @defaultValue 86_400_000 (24 h) */
+  /** How long the record answers, in ms, integer from 1 to 3_155_760_000_000 (100 years). @defaultValue 86_400_000 (24 h) */
   readonly retentionMs?: number
   /** Called before the call resolves with a stored result. `joined`: of a run in this process. */
   readonly onReplay?: (replay: { readonly joined: boolean }) => void
@@ -48,13 +48,26 @@ export type Probe<Result> = (request: {
 export interface LeasedOptions<Result> extends RunOptions<Result> {
   readonly store: LeasedIdempotencyStore
   /**
-   * What to do under a key whose owner vanished, perhaps after the effect, or threw an `AmbiguousOutcomeError`: `rerun`
-   * (at least once), `refuse` with `AmbiguousOutcomeError` (at most once), or a probe that finds out.
+   * What to do under a key whose owner vanished or threw, perhaps after the effect: `rerun` (at least once), `refuse` with
+   * `AmbiguousOutcomeError` (at most once), or a probe that finds out. {@link LeasedOptions.hadNoEffect} says which errors free
+   * the key instead.
    */
   readonly onAmbiguous: 'rerun' | 'refuse' | Probe<Result>
-  /** How long an owner that went silent counts as alive, in ms, integer >= 1; renewed while it runs. @defaultValue 30_000 */
+  /**
+   * Whether an error that the handler threw says that its effect did not happen, and will not happen later. `true`: the key is free.
+   * Anything else: the key is ambiguous. Not asked about a `NoEffectError`, which frees the key, nor about an
+   * `AmbiguousOutcomeError` or the reason of an aborted `signal`, which do not. If it throws, the key is ambiguous, and the call
+   * rejects with that error.
+   *
+   * @defaultValue no error for `refuse` and for a probe; every error for `rerun`
+   */
+  readonly hadNoEffect?: (error: unknown) => boolean
+  /** How long an owner that went silent counts as alive, in ms, integer from 1 to 2_147_483_647; renewed while it runs. @defaultValue 30_000 */
   readonly leaseMs?: number
 }
+
+/** Times end with the year 9999 on SQLite and 294276 on Postgres: this is the same on every store, and far from both. */
+const HUNDRED_YEARS_MS = 36_525 * 86_400_000
 
 export interface CheckedRequest extends RecordKey {
   readonly fingerprint: string
@@ -96,7 +109,7 @@ export function checkRun<Result>(options: RunOptions<Result> & { readonly store:
     codec: checkCodec(options.codec),
     finalErrors,
     waitMs: wholeNumber('waitMs', waitMs, 0),
-    retentionMs: wholeNumber('retentionMs', retentionMs, 1, Number.MAX_SAFE_INTEGER),
+    retentionMs: wholeNumber('retentionMs', retentionMs, 1, HUNDRED_YEARS_MS),
     onReplay,
   }
 }

@@ -6,30 +6,97 @@ export interface NotJson {
   readonly what: string
 }
 
+/** Levels of arrays and objects around each other: much deeper ones overflow the stack in `JSON.stringify`. */
+const MOST_LEVELS = 1_000
+
+/** Characters of a path. */
+const MOST_PATH = 200
+
 /**
- * Finds what would not come back from JSON text as it is.
+ * Finds what would not come back from JSON text as it is; `undefined` if all of it would.
  *
- * Properties that are `undefined` are taken as absent, and -0 as 0: both are the same to whoever reads them.
+ * Properties that are `undefined` or not enumerable count as absent, -0 as 0, a getter as its value, and an object without a
+ * prototype as an ordinary one: each is the same to whoever reads it. Values may be nested 1000 levels deep.
+ *
+ * @param isCarried - Of a codec that carries more than JSON: whether this object is one that it does.
  */
-export function findNonJson(value: unknown, path = '$', outer: readonly object[] = []): NotJson | undefined {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, what: String(value) }
-  if (typeof value !== 'object') return { path, what: kindOf(value) }
-  if (outer.includes(value)) return { path, what: 'a reference to an object around it' }
-  const inside = [...outer, value]
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      const found = findNonJson(value[index], `${path}[${index}]`, inside)
-      if (found !== undefined) return found
+export function findNonJson(value: unknown, isCarried?: (value: object) => boolean): NotJson | undefined {
+  const search = new Search(isCarried)
+  const what = search.whatIsWrong(value)
+  return what === undefined ? undefined : { path: search.path, what }
+}
+
+/** One walk through a value, in time proportional to its size. */
+class Search {
+  readonly #isCarried: ((value: object) => boolean) | undefined
+  /** From the outermost value to the one that is looked at, and in the end to what was found. */
+  readonly #steps: (string | number)[] = []
+  readonly #around = new Set<object>()
+
+  constructor(isCarried: ((value: object) => boolean) | undefined) {
+    this.#isCarried = isCarried
+  }
+
+  get path(): string {
+    const path = `$${this.#steps.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')}`
+    return path.length > MOST_PATH ? `${path.slice(0, MOST_PATH)}…` : path
+  }
+
+  whatIsWrong(value: unknown): string | undefined {
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined
+    if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value)
+    if (typeof value !== 'object') return kindOf(value)
+    if (this.#isCarried?.(value)) return undefined
+    if (this.#around.has(value)) return 'a reference to an object around it'
+    if (this.#around.size === MOST_LEVELS) return `nested more than ${MOST_LEVELS} levels deep`
+    this.#around.add(value)
+    const what = Array.isArray(value) ? this.#inArray(value) : this.#inObject(value as Record<string, unknown>)
+    this.#around.delete(value)
+    return what
+  }
+
+  #inArray(array: readonly unknown[]): string | undefined {
+    // The prototype of arrays is an array itself, in every realm; that of a subclass is not.
+    if (!Array.isArray(Object.getPrototypeOf(array))) return `a ${nameOf(array)}`
+    const changed = changedByJson(array)
+    if (changed !== undefined) return changed
+    for (let index = 0; index < array.length; index += 1) {
+      this.#steps.push(index)
+      const item = array[index]
+      const what = item === undefined && !Object.hasOwn(array, index) ? 'a hole' : this.whatIsWrong(item)
+      if (what !== undefined) return what
+      this.#steps.pop()
+    }
+    // There are no holes: what comes after the indices is no item.
+    const name = Object.keys(array)[array.length]
+    if (name === undefined) return undefined
+    this.#steps.push(name)
+    return 'a property of an array'
+  }
+
+  #inObject(object: Readonly<Record<string, unknown>>): string | undefined {
+    const prototype: unknown = Object.getPrototypeOf(object)
+    if (prototype !== Object.prototype && prototype !== null) return `a ${nameOf(object)}`
+    const changed = changedByJson(object)
+    if (changed !== undefined) return changed
+    for (const name of Object.keys(object)) {
+      const property = object[name]
+      if (property === undefined) continue
+      this.#steps.push(name)
+      const what = this.whatIsWrong(property)
+      if (what !== undefined) return what
+      this.#steps.pop()
     }
     return undefined
   }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return { path, what: `a ${nameOf(value)}` }
-  for (const [name, property] of Object.entries(value)) {
-    if (property === undefined) continue
-    const found = findNonJson(property, `${path}.${name}`, inside)
-    if (found !== undefined) return found
+}
+
+/** What `JSON.stringify` would replace, or leave out without a word. */
+function changedByJson(object: object): string | undefined {
+  if (typeof (object as { readonly toJSON?: unknown }).toJSON === 'function') return 'an object with a toJSON method'
+  for (const symbol of Object.getOwnPropertySymbols(object)) {
+    if (Object.prototype.propertyIsEnumerable.call(object, symbol))
+      return `an object with a property named ${String(symbol)}`
   }
   return undefined
 }
@@ -40,6 +107,7 @@ function kindOf(value: unknown): string {
 }
 
 function nameOf(value: object): string {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return 'Date that is invalid'
   const name: unknown = value.constructor?.name
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class instance'
 }

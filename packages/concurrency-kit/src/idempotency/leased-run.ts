@@ -1,26 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Signal } from '../abort.ts'
-import {
-  AmbiguousOutcomeError,
-  FingerprintMismatchError,
-  IdempotencyInProgressError,
-  isAmbiguousOutcomeError,
-  LeaseLostError,
-} from '../errors.ts'
+import { AmbiguousOutcomeError, isAmbiguousOutcomeError, isNoEffectError, LeaseLostError } from '../errors.ts'
 import { events } from '../events.ts'
 import { shown } from '../options.ts'
 import { ask } from '../store-command.ts'
-import { backoffMs, pause } from '../time/backoff.ts'
-import { type Instant, now, systemEnvironment } from '../time/clock.ts'
-import { RenewedLease, trustedMs } from '../time/renewed-lease.ts'
-import type { CheckedRun, Probe } from './idempotency-options.ts'
-import type {
-  ClaimRequest,
-  ClaimResult,
-  LeasedIdempotencyStore,
-  OwnedRequest,
-  Settlement,
-} from './idempotency-store.ts'
+import { pause } from '../time/backoff.ts'
+import { type Instant, systemEnvironment } from '../time/clock.ts'
+import { RenewedLease } from '../time/renewed-lease.ts'
+import type { CheckedRun, LeasedOptions, Probe } from './idempotency-options.ts'
+import type { LeasedIdempotencyStore, OwnedRequest, Settlement } from './idempotency-store.ts'
+import { COMMAND_MS, giveUp, waitForClaim } from './leased-claim.ts'
 import { settle } from './settlement.ts'
 import type { Settled } from './transactional-run.ts'
 
@@ -35,15 +24,15 @@ export interface LeasedContext {
   readonly attempt: number
 }
 
-/** Longest time that a command of a leased store may take. */
-const COMMAND_MS = 2_000
-const POLL = { baseMs: 10, capMs: 250 }
-
 /** Claims the key, runs the handler while the claim is renewed, and completes the record. */
 export async function runLeased<Result>(
   store: LeasedIdempotencyStore,
   run: CheckedRun<Result>,
-  { onAmbiguous, leaseMs }: { onAmbiguous: 'rerun' | 'refuse' | Probe<Result>; leaseMs: number },
+  {
+    onAmbiguous,
+    leaseMs,
+    hadNoEffect,
+  }: Required<Pick<LeasedOptions<Result>, 'onAmbiguous' | 'leaseMs' | 'hadNoEffect'>>,
   handler: (context: LeasedContext) => Result | PromiseLike<Result>,
 ): Promise<Settled> {
   const { key, scope, signal, retentionMs, fingerprint, payload } = run
@@ -60,8 +49,9 @@ export async function runLeased<Result>(
   const work = new OwnedWork(store, owned, leaseMs, sentAt, signal)
   let settlement: Settlement
   const probing = attempt > 1 && typeof onAmbiguous === 'function'
-  // As long as the probe has not answered it is unknown what the vanished owner did; once there is a result, the effect stands.
+  // Until the probe has answered, what the vanished owner did is unknown; once the handler runs, its effect may stand.
   let mayStand = probing
+  let thrown: { readonly error: unknown } | undefined
   try {
     const probed = probing ? await (onAmbiguous as Probe<Result>)({ key, scope, signal }) : { found: false as const }
     if (typeof probed?.found !== 'boolean')
@@ -71,85 +61,34 @@ export async function runLeased<Result>(
     mayStand = false
     const context = { signal: work.signal, assertOwned: () => work.assertOwned(), idempotencyKey: key, attempt }
     settlement = await settle(run, async () => {
-      const result = probed.found ? probed.result : await handler(context)
       mayStand = true
-      return result
+      if (probed.found) return probed.result
+      try {
+        return await handler(context)
+      } catch (error) {
+        thrown = { error }
+        throw error
+      }
     })
   } catch (error) {
-    // A request that the signal has ended may have been sent.
-    const wasEnded = work.signal.aborted && error === work.signal.reason
     work.stop()
-    void giveUp(mayStand || wasEnded || isAmbiguousOutcomeError(error) ? 'renew' : 'abandon', store, owned)
+    try {
+      // A request that the signal has ended may have been sent.
+      const wasEnded = work.signal.aborted && thrown?.error === work.signal.reason
+      if (thrown !== undefined && !wasEnded) mayStand = !saysNoEffect(thrown.error, hadNoEffect)
+    } finally {
+      void giveUp(mayStand ? 'renew' : 'abandon', store, owned)
+    }
     throw error
   }
   await work.complete({ ...settlement, retentionMs })
   return { settlement, replayed: false, attempts: attempt }
 }
 
-/** Asks for the claim until it is granted, the record is complete, or the wait is over. */
-async function waitForClaim<Result>(
-  store: LeasedIdempotencyStore,
-  claim: ClaimRequest,
-  { key, fingerprint, waitMs, signal }: CheckedRun<Result>,
-): Promise<{ settlement: Settlement } | { attempt: number; sentAt: Instant }> {
-  const { clock, random } = store.environment ?? systemEnvironment
-  const enteredAtMs = clock.monotonicMs()
-  for (let asked = 1; ; asked += 1) {
-    signal?.throwIfAborted()
-    const { answer, sentAt } = await askForClaim(store, claim)
-    if (answer.status === 'claimed') return { attempt: answer.attempt, sentAt }
-    const recorded = answer.status === 'completed' ? answer.record.fingerprint : answer.fingerprint
-    if (recorded !== fingerprint) throw new FingerprintMismatchError(key)
-    if (answer.status === 'completed') return { settlement: answer.record }
-    if (answer.status === 'vanished')
-      throw new AmbiguousOutcomeError(key, 'whoever ran it vanished before it was completed')
-    const leftMs = waitMs - (clock.monotonicMs() - enteredAtMs)
-    if (leftMs <= 0)
-      throw new IdempotencyInProgressError(key, `another process runs it, and did not end within ${waitMs} ms`)
-    const pollMs = 1 + backoffMs(POLL, asked, random)
-    await pause(Math.min(pollMs, leftMs, (answer.freeInMs ?? pollMs) + 1), clock, signal)
-  }
-}
-
-/** Asks, and once more where the answer was lost: the same owner is granted again what it has. */
-async function askForClaim(
-  store: LeasedIdempotencyStore,
-  claim: ClaimRequest,
-): Promise<{ answer: ClaimResult; sentAt: Instant }> {
-  const { clock } = store.environment ?? systemEnvironment
-  const limitMs = Math.min(COMMAND_MS, trustedMs(claim.leaseMs))
-  for (let asked = 1; ; asked += 1) {
-    const sentAt = now(clock)
-    try {
-      const answer = await ask(`claim of ${store.name}`, limitMs, clock, ({ signal }) =>
-        store.claim({ ...claim, signal }),
-      )
-      return { answer, sentAt }
-    } catch (error) {
-      if (asked === 1) continue
-      // It may have been granted in the place of an owner that vanished: then whoever comes next must be told of that.
-      void giveUp(claim.takeOver ? 'renew' : 'abandon', store, claim)
-      throw error
-    }
-  }
-}
-
-/** Abandons the claim, or ends its lease now (`renew`). Best effort: what the store does not hear of expires, and is then ambiguous. */
-async function giveUp(
-  verb: 'abandon' | 'renew',
-  store: LeasedIdempotencyStore,
-  { key, scope, owner }: OwnedRequest,
-): Promise<void> {
-  const { clock } = store.environment ?? systemEnvironment
-  try {
-    await ask(`${verb} of ${store.name}`, COMMAND_MS, clock, ({ signal }) =>
-      store[verb]({ key, scope, owner, leaseMs: 1, signal }),
-    )
-  } catch (error) {
-    if (events.idempotency.failed.hasSubscribers) {
-      events.idempotency.failed.publish({ store: store.name, scope, key, error })
-    }
-  }
+function saysNoEffect(error: unknown, hadNoEffect: (error: unknown) => boolean): boolean {
+  if (isAmbiguousOutcomeError(error)) return false
+  // Not merely truthy: the promise of an asynchronous function says nothing.
+  return isNoEffectError(error) || hadNoEffect(error) === true
 }
 
 /** A claim while its handler runs. */

@@ -14,18 +14,21 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  *
  * On a transactional store the handler's effects through `transaction` and the record commit together: exactly once in
  * that database. On a leased store it is at least or at most once, as `onAmbiguous` says. Errors of the handler come
- * through as thrown and leave no record, unless `finalErrors` names them; on a leased store one that does not know whether its
- * effect happened throws `AmbiguousOutcomeError`, and the key is as ambiguous as if its process had died; so it is after the reason
- * of the handler's own `signal`.
+ * through as thrown and leave no record, unless `finalErrors` names them. On a leased store an error leaves it open whether the
+ * effect happened: unless it is a `NoEffectError`, or `hadNoEffect` knows it, the key is as ambiguous as if the process had died.
+ * `'rerun'` alone takes every error but an `AmbiguousOutcomeError`, and the reason of the handler's own `signal`, for a failure
+ * without effect, and frees the key: its next call runs again either way.
  *
- * Callers in this process that come while the key runs join it. The first call, too, resolves to the stored value as it
+ * Callers in this process that come while the key runs join it. Those with another payload wait for its end: only a record refuses
+ * a payload. The first call, too, resolves to the stored value as it
  * is read back.
  *
  * @param options.waitMs - Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000
- * @param options.retentionMs - How long the record answers, in ms. @defaultValue 86_400_000 (24 h)
+ * @param options.retentionMs - How long the record answers, in ms, at most 100 years. @defaultValue 86_400_000 (24 h)
  * @param options.maxAttempts - Transactional: how often the whole attempt is run at most. @defaultValue 10
  * @param options.leaseMs - Leased: how long a silent owner counts as alive, in ms. @defaultValue 30_000
  * @param options.onAmbiguous - Leased, required: `'rerun'`, `'refuse'` or a probe.
+ * @param options.hadNoEffect - Leased: whether an error says that nothing happened. @defaultValue for `'rerun'` every error does
  * @param options.signal - Ends waiting and backing off; never a handler or a commit that has begun.
  * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
  * @throws FingerprintMismatchError the key was used with another payload; nothing ran.
@@ -82,8 +85,9 @@ function attemptsOf<Transaction, Result>(
 ): (waitMs: number) => Promise<Settled> {
   if (isTransactional(options)) {
     objectWith('store', options.store, ['attempt'])
-    if ('onAmbiguous' in options)
-      throw new TypeError('onAmbiguous is for leased stores: a transactional one always knows')
+    for (const name of ['onAmbiguous', 'hadNoEffect']) {
+      if (name in options) throw new TypeError(`${name} is for leased stores: a transactional one always knows`)
+    }
     const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 10, 1, 1_000)
     return (waitMs) =>
       runTransactional(
@@ -94,14 +98,15 @@ function attemptsOf<Transaction, Result>(
       )
   }
   objectWith('store', options.store, ['claim', 'renew', 'complete', 'abandon'])
-  const { onAmbiguous } = options
+  const { onAmbiguous, hadNoEffect } = options
   if (typeof onAmbiguous !== 'function') oneOf('onAmbiguous', onAmbiguous, ['rerun', 'refuse', 'a function'])
+  if (hadNoEffect !== undefined) functionOption('hadNoEffect', hadNoEffect)
   const leaseMs = wholeNumber('leaseMs', options.leaseMs ?? 30_000, 1)
   return (waitMs) =>
     runLeased(
       options.store,
       { ...run, waitMs },
-      { onAmbiguous, leaseMs },
+      { onAmbiguous, leaseMs, hadNoEffect: hadNoEffect ?? (() => onAmbiguous === 'rerun') },
       handler as (context: LeasedContext) => Result,
     )
 }

@@ -36,6 +36,12 @@ export function passes(error: unknown): boolean {
   return state === '40001' || state === '40P01' || isBusy(error)
 }
 
+/** A binding has no form that its column's type can take, such as a `uuid` that is none: the statement is at fault, not the server. */
+export function isMalformed(error: unknown): boolean {
+  const cause = isStoreError(error) ? error.cause : error
+  return sqlState(cause)?.startsWith('22') === true
+}
+
 export function asStoreError(what: string, error: unknown): StoreError {
   return isStoreError(error) ? error : new StoreError(`${what} failed`, { cause: error, transient: passes(error) })
 }

@@ -1,4 +1,5 @@
 import type { Break } from './break.ts'
+import { claimBreaks } from './breaks/claims.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
 import { everyStoreBreaks } from './breaks/every-store.ts'
@@ -10,6 +11,7 @@ import { optimisticBreaks } from './breaks/optimistic.ts'
 import { postgresBreaks } from './breaks/postgres.ts'
 import { redlockBreaks } from './breaks/redlock.ts'
 import { rowBreaks } from './breaks/rows.ts'
+import { valueBreaks } from './breaks/values.ts'
 
 /** All faults that can be put into the code. */
 export const breaks: readonly Break[] = [
@@ -17,6 +19,8 @@ export const breaks: readonly Break[] = [
   ...lockOnPostgresBreaks,
   ...everyStoreBreaks,
   ...everyRecordStoreBreaks,
+  ...claimBreaks,
+  ...valueBreaks,
   ...idempotencyBreaks,
   ...optimisticBreaks,
   ...rowBreaks,

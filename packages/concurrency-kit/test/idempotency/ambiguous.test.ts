@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AmbiguousOutcomeError } from '../../src/errors.ts'
+import { AmbiguousOutcomeError, NoEffectError } from '../../src/errors.ts'
 import type { LeasedOptions, Probe } from '../../src/idempotency/idempotency-options.ts'
 import type {
   AttemptResult,
@@ -64,7 +64,7 @@ describe('under a key whose owner vanished', () => {
     expect(await withIdempotency({ key, store, onAmbiguous: found }, () => expect.unreachable())).toBe(42)
   })
 
-  test('a probe that finds nothing lets the handler run, and its failure frees the key', async () => {
+  test('X4: a probe that finds nothing lets the handler run; if that throws, the next call probes again', async () => {
     const time = new VirtualTime()
     const store = await vanished(time)
     const nothing: Probe<number> = async () => ({ found: false })
@@ -76,9 +76,9 @@ describe('under a key whose owner vanished', () => {
         return 1
       })
     await expect(call(true)).rejects.toThrow('declined')
-    await settle()
+    await time.advance(5)
     expect(await call(false)).toBe(1)
-    expect(attempts).toEqual([2, 1])
+    expect(attempts).toEqual([2, 3])
   })
 })
 
@@ -119,6 +119,51 @@ describe('after a handler that threw AmbiguousOutcomeError', () => {
     expect(await call(fails)).toBe(unknown)
     await time.advance(5)
     expect(await call(() => expect.unreachable('it ran again'))).toMatchObject({ code: 'AMBIGUOUS_OUTCOME' })
+  })
+})
+
+describe('what hadNoEffect says of the error that the handler threw', () => {
+  const failure = new Error('fetch failed')
+  const call = (store: LeasedIdempotencyStore, options: Partial<LeasedOptions<number>>, error: unknown = failure) =>
+    withIdempotency<number>({ key, store, onAmbiguous: 'refuse', ...options }, () => Promise.reject(error)).catch(
+      (rejected: unknown) => rejected,
+    )
+
+  test.each<[string, Partial<LeasedOptions<number>>, unknown]>([
+    ['nothing', {}, failure],
+    ['no', { hadNoEffect: () => false }, failure],
+    ['a promise of yes', { hadNoEffect: (async () => true) as never }, failure],
+    ['no, though every other call may run again', { onAmbiguous: 'rerun', hadNoEffect: () => false }, failure],
+    [
+      'no, and finalErrors throws another error',
+      {
+        hadNoEffect: (error) => error !== failure,
+        finalErrors: { encode: () => expect.fail('encode'), decode: () => undefined },
+      },
+      { message: 'encode' },
+    ],
+    ['nothing, because it throws', { hadNoEffect: () => expect.fail('hadNoEffect') }, { message: 'hadNoEffect' }],
+  ])('X4: %s: the key is ambiguous', async (_, options, rejected) => {
+    const time = new VirtualTime()
+    const store = memoryIdempotencyStore({ environment: time })
+    const found = await call(store, options)
+    if (rejected === failure) expect(found).toBe(failure)
+    else expect(found).toMatchObject(rejected as object)
+    await time.advance(5)
+    expect(await call(store, {})).toMatchObject({ code: 'AMBIGUOUS_OUTCOME' })
+  })
+
+  test('X4: it is not asked where the error says so by itself', async () => {
+    const store = memoryIdempotencyStore()
+    const hadNoEffect = () => expect.fail('asked')
+    for (const error of [new NoEffectError('declined'), new AmbiguousOutcomeError(key, 'no answer')])
+      expect(await call(store, { hadNoEffect }, error)).toBe(error)
+  })
+
+  test('X4: an error that is stored as final is final, and no other call runs', async () => {
+    const store = memoryIdempotencyStore()
+    for (const _ of [1, 2])
+      expect(await call(store, { finalErrors: everything })).toMatchObject({ message: 'Error: fetch failed' })
   })
 })
 

@@ -19,7 +19,7 @@ function setUp() {
   const call = <Result>(
     handler: () => Promise<Result>,
     options: { waitMs?: number; signal?: AbortSignal; key?: string; payload?: unknown } = {},
-  ) => withIdempotency({ store, key: 'order-1', onAmbiguous: 'refuse', ...options }, handler as () => Promise<never>)
+  ) => withIdempotency({ store, key: 'order-1', onAmbiguous: 'rerun', ...options }, handler as () => Promise<never>)
   return { time, store, counts, call }
 }
 
@@ -98,14 +98,17 @@ describe('callers in one process with the key of one that runs', () => {
     await running
   })
 
-  test('and another payload is refused at once', async () => {
-    const { call } = setUp()
+  test('X6: and another payload wait for it, and are refused once it has a record; the store is not asked', async () => {
+    const { time, counts, call } = setUp()
     const done = deferred<number>()
     const running = call(() => done.promise, { payload: { amount: 1 } })
-    const other = await call(never, { payload: { amount: 2 } }).catch((error) => error)
-    expect(isFingerprintMismatchError(other)).toBe(true)
+    const other = call(never, { payload: { amount: 2 } }).catch((error) => error)
+    const short = call(never, { payload: { amount: 3 }, waitMs: 100 }).catch((error) => error)
+    await time.advance(100)
+    expect(isIdempotencyInProgressError(await short)).toBe(true)
     done.resolve(1)
-    await running
+    expect(isFingerprintMismatchError(await other)).toBe(true)
+    expect([await running, counts.claims]).toEqual([1, 1])
   })
 })
 

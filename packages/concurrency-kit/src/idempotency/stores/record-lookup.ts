@@ -1,6 +1,7 @@
 import type { Signal } from '../../abort.ts'
 import { Gathered } from '../../gathered.ts'
 import type { Row, Statement } from '../../sql/database.ts'
+import { isMalformed } from '../../sql/errors.ts'
 import type { FindRequest, RecordKey } from '../idempotency-store.ts'
 import type { FoundRecord, RecordStatements } from './record-statements.ts'
 
@@ -48,7 +49,12 @@ export class RecordLookup {
         else request.resolve(this.#records.found(row === undefined ? [] : [row]))
       }
     } catch (error) {
-      for (const { reject } of requests) reject(error)
+      // One key that its column cannot hold fails the statement: looked up by itself, it fails nobody else.
+      const alone = requests.length > 1 && isMalformed(error)
+      for (const request of requests) {
+        if (alone) this.#findOne(request).then(request.resolve, request.reject)
+        else request.reject(error)
+      }
     }
   }
 }

@@ -66,8 +66,8 @@ export const idempotencyBreaks: readonly Break[] = [
     pitfall: 'I3',
     what: 'a handler that does not know what became of its effect frees its key',
     file: leasedRun,
-    find: 'wasEnded || isAmbiguousOutcomeError(error)',
-    replace: 'wasEnded',
+    find: 'if (isAmbiguousOutcomeError(error)) return false',
+    replace: '',
     tests: 'test/idempotency/ambiguous.test.ts',
   },
   {
@@ -161,7 +161,7 @@ export const idempotencyBreaks: readonly Break[] = [
   {
     pitfall: 'I13',
     what: 'a claim has no deadline',
-    file: leasedRun,
+    file: 'src/idempotency/leased-claim.ts',
     find: 'const limitMs = Math.min(COMMAND_MS, trustedMs(claim.leaseMs))',
     replace: 'const limitMs = 100_000_000',
     tests: leased,

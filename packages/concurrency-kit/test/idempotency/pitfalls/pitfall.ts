@@ -1,4 +1,5 @@
 import type { Codec } from '../../../src/idempotency/codec.ts'
+import type { LeasedOptions } from '../../../src/idempotency/idempotency-options.ts'
 import type {
   LeasedIdempotencyStore,
   TransactionalIdempotencyStore,
@@ -28,7 +29,8 @@ export interface Call {
   readonly waitMs?: number
   readonly retentionMs?: number
   readonly leaseMs?: number
-  readonly onAmbiguous?: 'rerun' | 'refuse'
+  readonly onAmbiguous?: LeasedOptions<unknown>['onAmbiguous']
+  readonly hadNoEffect?: (error: unknown) => boolean
   readonly codec?: Codec<unknown>
 }
 

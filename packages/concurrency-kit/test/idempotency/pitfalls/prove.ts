@@ -4,11 +4,12 @@ import type { LeasedIdempotencyStore } from '../../../src/idempotency/idempotenc
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
 import type { Environment } from '../../../src/time/clock.ts'
 import { asAnotherProcess } from '../../support/processes.ts'
+import { claims } from './claims.ts'
 import type { Call, Opened, Process, RecordPitfall, RecordStoreName, Stage, Work } from './pitfall.ts'
 import { records } from './records.ts'
 import { runs } from './runs.ts'
 
-export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...records]
+export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...claims, ...records]
 
 /** What a store is opened with, and its effects are seen by. */
 export interface Backend {
@@ -89,7 +90,10 @@ function leased(
 
 function transactional({ store, sql }: Opened, key: string): Process {
   if (store.kind === 'leased' || sql === undefined) throw new TypeError('no transactions')
-  const run = async ({ leaseMs: _, onAmbiguous: __, ...call }: Call, handler: (work: Work) => unknown) => {
+  const run = async (
+    { leaseMs: _, onAmbiguous: __, hadNoEffect: ___, ...call }: Call,
+    handler: (work: Work) => unknown,
+  ) => {
     const effect = (transaction: never) =>
       sql(transaction, `INSERT INTO effects (note) VALUES ('${key}:${randomUUID()}')`)
     const spoil = (transaction: never) =>

@@ -127,6 +127,46 @@ export const records: readonly RecordPitfall[] = [
     },
   },
   {
+    number: 'X8',
+    title: 'a result that JSON or UTF-8 would change is refused with its place, and none is stored',
+    async prove({ key, one, two }) {
+      const unstorable: readonly (readonly [unknown, string])[] = [
+        ['order-7'.match(/\d/), '$.index'],
+        [{ lines: Object.assign([1], { total: 5 }) }, '$.lines.total'],
+        [{ id: Object.defineProperty({}, 'toJSON', { value: () => 'other' }) }, '$.id'],
+      ]
+      for (const [index, [result, path]] of unstorable.entries()) {
+        const call = one.run({ key: `${key}:${index}` }, () => result)
+        await expect(call).rejects.toMatchObject({ code: 'RESULT_NOT_SERIALIZABLE', path })
+      }
+      for (const [name, text] of Object.entries({ surrogate: '\ud800', nul: 'a\0b' })) {
+        const call = { key: `${key}:${name}`, codec: { encode: () => text, decode: (stored: string) => stored } }
+        const refused = await one.run(call, () => 'anything').catch((error) => error)
+        expect(refused).toMatchObject({ code: 'RESULT_NOT_SERIALIZABLE', path: '$' })
+        expect(await two.store.find({ key: call.key, scope: '' })).toBeUndefined()
+      }
+      const carried = ['\ud800', 'a\0b']
+      expect(await one.run({}, () => carried)).toEqual(carried)
+      expect(await two.run({}, () => expect.unreachable())).toEqual(carried)
+    },
+  },
+  {
+    number: 'X9',
+    title: 'retention up to its limit is kept, and refused above it before anything runs',
+    async prove({ key, one, two }) {
+      const HUNDRED_YEARS_MS = 36_525 * 24 * HOUR_MS
+      expect(await one.run({ retentionMs: HUNDRED_YEARS_MS, leaseMs: 2_147_483_647 }, () => 'kept')).toBe('kept')
+      expect(await two.run({}, () => expect.unreachable())).toBe('kept')
+      for (const retentionMs of [HUNDRED_YEARS_MS + 1, 253_402_300_800_000, Number.MAX_SAFE_INTEGER]) {
+        const call = one.run({ key: `${key}:${retentionMs}`, retentionMs }, () => expect.unreachable())
+        await expect(call).rejects.toThrow(RangeError)
+        await expect(call).rejects.toThrow(
+          `retentionMs must be a whole number from 1 to ${HUNDRED_YEARS_MS}, but is ${retentionMs}`,
+        )
+      }
+    },
+  },
+  {
     number: 'I13',
     title: 'a server that hangs fails the call in bounded time, and nothing runs',
     not: {

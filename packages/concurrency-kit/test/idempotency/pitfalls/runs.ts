@@ -94,7 +94,7 @@ export const runs: readonly RecordPitfall[] = [
       for (const code of codes) {
         for (const name of names) {
           const own = Object.assign(new Error('of its own'), { code, name })
-          const call = one.run({ onAmbiguous: 'refuse' }, async ({ effect }) => {
+          const call = one.run({ onAmbiguous: 'refuse', hadNoEffect: () => true }, async ({ effect }) => {
             ran += 1
             await effect()
             throw own
