@@ -1,4 +1,5 @@
 import type { Break } from './break.ts'
+import { contractAndLimitBreaks } from './breaks/contracts-and-limits.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
 import { everyStoreBreaks } from './breaks/every-store.ts'
@@ -22,4 +23,5 @@ export const breaks: readonly Break[] = [
   ...ioredisBreaks,
   ...redlockBreaks,
   ...demoServerBreaks,
+  ...contractAndLimitBreaks,
 ]

@@ -4,11 +4,12 @@ import type { LeasedIdempotencyStore } from '../../../src/idempotency/idempotenc
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
 import type { Environment } from '../../../src/time/clock.ts'
 import { asAnotherProcess } from '../../support/processes.ts'
+import { limits } from './limits.ts'
 import type { Call, Opened, Process, RecordPitfall, RecordStoreName, Stage, Work } from './pitfall.ts'
 import { records } from './records.ts'
 import { runs } from './runs.ts'
 
-export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...records]
+export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...records, ...limits]
 
 /** What a store is opened with, and its effects are seen by. */
 export interface Backend {

@@ -6,10 +6,11 @@ import { Closing } from '../../faults/arenas/closing.ts'
 import { LockStoreOnFaultyLine } from '../../support/faulty-lock-store.ts'
 import { answers } from './answers.ts'
 import { crowds } from './crowds.ts'
+import { limits } from './limits.ts'
 import { losses } from './losses.ts'
 import type { Pitfall, Stage, StoreName } from './pitfall.ts'
 
-export const pitfalls: readonly Pitfall[] = [...answers, ...losses, ...crowds]
+export const pitfalls: readonly Pitfall[] = [...answers, ...losses, ...crowds, ...limits]
 
 const COMMAND_MS = 500
 
