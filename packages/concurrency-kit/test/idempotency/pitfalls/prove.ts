@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../../src/entries/testing.ts'
 import type { LeasedIdempotencyStore } from '../../../src/idempotency/idempotency-store.ts'
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
 import type { Environment } from '../../../src/time/clock.ts'

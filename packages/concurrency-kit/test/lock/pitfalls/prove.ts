@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../../src/entries/testing.ts'
 import type { LockStore } from '../../../src/lock/lock-store.ts'
 import type { Environment } from '../../../src/time/clock.ts'
 import { Closing } from '../../faults/arenas/closing.ts'
