@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import type { Prove } from '../runner.ts'
 import { type LockStoreAbilities, type Scene, SOON_MS, TTL_MS, tokenOf } from './scene.ts'
 
@@ -91,6 +92,15 @@ export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Requir
     for (const end of KEY_ENDS) {
       assert.equal((await holder(key + end).acquire()).acquired, true, JSON.stringify(end))
       assert.equal((await holder(key + end).acquire()).acquired, false, JSON.stringify(end))
+    }
+  })
+
+  prove('the longest keys, 1024 bytes as UTF-8, are exact too', async ({ holder, key }) => {
+    // Random, as an index may compress its entries.
+    const start = `${key}${randomBytes(1_024).toString('base64')}`.slice(0, 1_021)
+    for (const end of ['가', '각']) {
+      assert.equal((await holder(start + end).acquire()).acquired, true)
+      assert.equal((await holder(start + end).acquire()).acquired, false)
     }
   })
 
