@@ -15,13 +15,25 @@ export function oneOf<const Choice>(name: string, value: unknown, choices: reado
   throw new TypeError(`${name} must be one of ${choices.map(shown).join(', ')}, but is ${shown(value)}`)
 }
 
-/** A non-empty string that every store can keep: UTF-8 has no lone surrogates, Postgres no NUL. */
-export function keyText(name: string, value: unknown, maxLength = 1024): string {
+/** The longest text that every store can keep: an index of Postgres takes at most 2704 bytes a row, other columns included. */
+const MAX_BYTES = 1_024
+/** UTF-8 has at most three bytes for each character that JavaScript counts. */
+const SURELY_SHORT = Math.floor(MAX_BYTES / 3)
+
+/**
+ * A non-empty string that every store can keep: at most 1024 bytes as UTF-8, no lone surrogate, which UTF-8 cannot say, and no NUL,
+ * which Postgres refuses.
+ *
+ * @param maxCharacters - A lower limit, in UTF-16 code units. @defaultValue none
+ */
+export function keyText(name: string, value: unknown, maxCharacters?: number): string {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string, but is ${shown(value)}`)
   if (value === '') throw new RangeError(`${name} must not be empty`)
-  if (value.length > maxLength) {
-    throw new RangeError(`${name} must have at most ${maxLength} characters, but has ${value.length}`)
+  if (maxCharacters !== undefined && value.length > maxCharacters) {
+    throw new RangeError(`${name} must have at most ${maxCharacters} characters, but has ${value.length}`)
   }
+  const bytes = value.length > SURELY_SHORT ? Buffer.byteLength(value) : 0
+  if (bytes > MAX_BYTES) throw new RangeError(`${name} must have at most ${MAX_BYTES} bytes as UTF-8, but has ${bytes}`)
   if (value.includes('\0')) throw new RangeError(`${name} must not contain NUL, but is ${shown(value)}`)
   if (!value.isWellFormed()) throw new RangeError(`${name} must not contain a lone surrogate, but is ${shown(value)}`)
   return value

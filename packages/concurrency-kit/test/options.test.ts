@@ -37,6 +37,7 @@ describe('a bad option is refused at once, by a message that names it and what c
     ['lock', lock, { key: [] }, RangeError, 'key'],
     ['lock', lock, { key: ['a', null] }, TypeError, 'but is null'],
     ['lock', lock, { key: 'a\0' }, RangeError, 'key must not contain NUL'],
+    ['lock', lock, { key: '열'.repeat(342) }, RangeError, 'key must have at most 1024 bytes as UTF-8, but has 1026'],
     ['lock', lock, { whenLost: 'ignore' }, TypeError, 'whenLost must be one of "throw", "return", but is "ignore"'],
     ['lock', lock, { signal: {} }, TypeError, 'signal.addEventListener must be a function, but is undefined'],
     ['lock', lock, { store: {} }, TypeError, 'store.tryAcquire must be a function, but is undefined'],

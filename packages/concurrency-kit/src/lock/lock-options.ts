@@ -5,7 +5,7 @@ import type { LockStore } from './lock-store.ts'
 
 export interface LockOptions<Key extends string | readonly string[], Fencing extends boolean> {
   readonly store: LockStore<Fencing>
-  /** What to exclude others from, or a list of it; at most 1024 characters each, no NUL, no lone surrogate. */
+  /** What to exclude others from, or a list of it; at most 1024 bytes each as UTF-8, no NUL, no lone surrogate. */
   readonly key: Key
   /** Lease length in ms, integer >= 1; renewed at about a third of it. @defaultValue 10_000 */
   readonly ttlMs?: number

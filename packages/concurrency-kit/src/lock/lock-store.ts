@@ -10,6 +10,7 @@ export interface HandOffBound {
 }
 
 export interface AcquireRequest {
+  /** 1 to 1024 bytes as UTF-8, no NUL. */
   readonly key: string
   /** Unguessable, one per acquisition; asking again as the same holder answers `acquired` again. */
   readonly holder: string

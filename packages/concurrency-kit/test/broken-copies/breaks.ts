@@ -1,5 +1,6 @@
 import type { Break } from './break.ts'
 import { claimBreaks } from './breaks/claims.ts'
+import { contractAndLimitBreaks } from './breaks/contracts-and-limits.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
 import { everyStoreBreaks } from './breaks/every-store.ts'
@@ -28,4 +29,5 @@ export const breaks: readonly Break[] = [
   ...ioredisBreaks,
   ...redlockBreaks,
   ...demoServerBreaks,
+  ...contractAndLimitBreaks,
 ]

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../src/entries/testing.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { insert, type OpenPlace, type Place } from '../support/transaction-places.ts'
 

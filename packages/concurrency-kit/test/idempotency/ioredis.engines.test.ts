@@ -2,18 +2,27 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { expect } from 'vitest'
 import { ioredisIdempotencyStore } from '../../src/entries/ioredis.ts'
+import { idempotencyStoreContract } from '../../src/entries/testing.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
-import { idempotencyStoreContract } from '../../src/idempotency/idempotency-store-contract.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { onRedis, sharedRedis } from '../support/engines.ts'
 import { FaultyLine } from '../support/faulty-line.ts'
 
 for (const options of [{}, { keyPrefix: 'app:' }, { enableAutoPipelining: true, stringNumbers: true }]) {
-  idempotencyStoreContract(onRedis, `ioredis ${JSON.stringify(options)}`, async () => {
-    const client = new Redis(sharedRedis(), options)
-    const store = ioredisIdempotencyStore({ client, prefix: `contract:${randomUUID()}:` })
-    return { store, purges: false, close: async () => client.disconnect() }
-  })
+  idempotencyStoreContract(
+    onRedis,
+    `ioredis ${JSON.stringify(options)}`,
+    async () => {
+      const [client, other] = [new Redis(sharedRedis(), options), new Redis(sharedRedis(), options)]
+      const prefix = `contract:${randomUUID()}:`
+      const open = (each: Redis) => ioredisIdempotencyStore({ client: each, prefix })
+      const close = async () => {
+        for (const each of [client, other]) each.disconnect()
+      }
+      return { store: open(client), rival: open(other), close }
+    },
+    { kind: 'leased', purges: false },
+  )
 }
 
 async function setUp() {

@@ -1,8 +1,14 @@
 import { describe, test } from 'vitest'
-import { idempotencyStoreContract } from '../../src/idempotency/idempotency-store-contract.ts'
+import { idempotencyStoreContract } from '../../src/entries/testing.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
+import { asAnotherProcess } from '../support/processes.ts'
 
-idempotencyStoreContract({ describe, test }, 'memory', async () => ({
-  store: memoryIdempotencyStore(),
-  close: async () => {},
-}))
+idempotencyStoreContract(
+  { describe, test },
+  'memory',
+  async () => {
+    const store = memoryIdempotencyStore()
+    return { store, rival: asAnotherProcess(store), close: async () => {} }
+  },
+  { kind: 'leased' },
+)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../src/entries/testing.ts'
 import { isStoreError } from '../../src/errors.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { insert, type OpenPlace, type Place } from '../support/transaction-places.ts'

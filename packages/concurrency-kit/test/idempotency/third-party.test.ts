@@ -36,16 +36,28 @@ function lateOwnerCompletes(): LeasedIdempotencyStore {
 
 describe('the published contract catches an idempotency store', () => {
   for (const [fault, open, seenBy] of [
-    ['that checks and then inserts', checkThenInsert, 'leased: of many that claim at once, one is granted'],
+    [
+      'that checks and then inserts',
+      checkThenInsert,
+      'verbs, through one store object > leased: of many that claim at once, one is granted',
+    ],
     [
       'that lets a late owner complete',
       lateOwnerCompletes,
-      'leased: a late owner neither completes, renews nor abandons what was taken over (I2)',
+      'verbs, through one store object > leased: a late owner neither completes, renews nor abandons what was taken over (I2)',
     ],
   ] as const) {
     test(fault, async () => {
       const { failed, passed } = await outcomesOf((runner) =>
-        idempotencyStoreContract(runner, fault, async () => ({ store: open(), close: async () => {} })),
+        idempotencyStoreContract(
+          runner,
+          fault,
+          async () => {
+            const store = open()
+            return { store, rival: asAnotherProcess(store), close: async () => {} }
+          },
+          { kind: 'leased' },
+        ),
       )
       expect(failed).toContain(seenBy)
       expect(passed).not.toEqual([])

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { ioredisIdempotencyStore, ioredisLockStore, ioredisVersionedStore } from '../../src/entries/ioredis.ts'
-import { idempotencyStoreContract } from '../../src/idempotency/idempotency-store-contract.ts'
+import {
+  type Counter,
+  idempotencyStoreContract,
+  lockStoreContract,
+  versionedStoreContract,
+} from '../../src/entries/testing.ts'
 import { slotOf } from '../../src/ioredis/slots.ts'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
-import { versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
 import { onDocker } from '../support/engines.ts'
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts'
 import { rivalOn } from '../support/rival.ts'
@@ -32,21 +35,37 @@ onDocker.describe('on a Redis Cluster of three masters', () => {
   }, 90_000)
   afterAll(() => servers.stop())
 
+  /** A store and its rival, each on a client of its own. */
+  const openTwo = <Store>(open: (client: Cluster) => Store) => {
+    const [one, two] = [connect(), connect()]
+    const close = () => Promise.all([one.close(), two.close()]).then(() => {})
+    return { store: open(one.client), rival: open(two.client), close }
+  }
+
   lockStoreContract(onDocker, 'ioredis Cluster', async () => {
-    const { client, close } = connect()
-    const store = ioredisLockStore({ client })
-    return { store, close: () => store.close().then(close) }
+    const { store, rival, close } = openTwo((client) => ioredisLockStore({ client }))
+    return { store, rival, close: () => Promise.all([store.close(), rival.close()]).then(close) }
   })
 
-  idempotencyStoreContract(onDocker, 'ioredis Cluster', async () => {
-    const { client, close } = connect()
-    return { store: ioredisIdempotencyStore({ client, prefix: `${randomUUID()}:` }), purges: false, close }
-  })
+  idempotencyStoreContract(
+    onDocker,
+    'ioredis Cluster',
+    async () => {
+      const prefix = `${randomUUID()}:`
+      return openTwo((client) => ioredisIdempotencyStore({ client, prefix }))
+    },
+    { kind: 'leased', purges: false },
+  )
 
-  versionedStoreContract(onDocker, 'ioredis Cluster', async () => {
-    const { client, close } = connect()
-    return { ...countersIn(ioredisVersionedStore({ client, prefix: 'row:' })), close }
-  })
+  versionedStoreContract(
+    onDocker,
+    'ioredis Cluster',
+    async () => {
+      const opened = openTwo((client) => ioredisVersionedStore<string, Counter>({ client, prefix: 'row:' }))
+      return { ...opened, ...countersIn(opened.store) }
+    },
+    { updateLocked: false },
+  )
 
   onDocker.test('L26: a slot is what the servers say it is, whatever braces the key has', async () => {
     const { client, close } = connect()

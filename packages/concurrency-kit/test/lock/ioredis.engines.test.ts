@@ -3,21 +3,29 @@ import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis-5'
 import { expect } from 'vitest'
 import { ioredisLockStore } from '../../src/entries/ioredis.ts'
+import { lockStoreContract } from '../../src/entries/testing.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
+import type { LockStore } from '../../src/lock/lock-store.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
 import { onRedis, sharedRedis } from '../support/engines.ts'
 import { freshKey, keysOf, lockProcess } from '../support/redis-keys.ts'
 import { rivalOn } from '../support/rival.ts'
 
 for (const options of [{}, { keyPrefix: 'app:' }, { enableAutoPipelining: true, stringNumbers: true }]) {
-  lockStoreContract(onRedis, `ioredis ${JSON.stringify(options)}`, async () => lockProcess(options))
+  lockStoreContract(onRedis, `ioredis ${JSON.stringify(options)}`, async () => {
+    const [one, two] = [lockProcess(options), lockProcess(options)]
+    return { store: one.store, rival: two.store, close: () => Promise.all([one.close(), two.close()]).then(() => {}) }
+  })
 }
 
 lockStoreContract(onRedis, 'ioredis 5', async () => {
-  const client = new Redis5(sharedRedis())
-  const store = ioredisLockStore({ client })
-  return { store, close: () => store.close().then(() => client.disconnect()) }
+  const clients = [new Redis5(sharedRedis()), new Redis5(sharedRedis())] as const
+  const [store, rival] = clients.map((client) => ioredisLockStore({ client })) as [LockStore<true>, LockStore<true>]
+  const close = async () => {
+    await Promise.all([store.close(), rival.close()])
+    for (const client of clients) client.disconnect()
+  }
+  return { store, rival, close }
 })
 
 onRedis.describe('what is on the server', () => {

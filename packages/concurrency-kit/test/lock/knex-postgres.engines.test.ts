@@ -3,10 +3,10 @@ import type { Knex } from 'knex'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { createTables, knexLockStore } from '../../src/entries/knex.ts'
+import { lockStoreContract } from '../../src/entries/testing.ts'
 import { isLeaseLostError } from '../../src/errors.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
 import type { LockStore } from '../../src/lock/lock-store.ts'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
 import { onPostgres, type PostgresDatabase, postgresDatabase } from '../support/engines.ts'
 import { knexOn } from '../support/postgres-knex.ts'
@@ -47,7 +47,8 @@ describe('a lease table on Postgres', () => {
   for (const listens of [false, true]) {
     lockStoreContract(onPostgres, `knex on Postgres, ${listens ? 'with' : 'without'} a listener`, async () => {
       const { store } = await open({ listens })
-      return { store, close: async () => {} }
+      const { store: rival } = await open({ listens })
+      return { store, rival, close: async () => {} }
     })
   }
 

@@ -1,8 +1,10 @@
 import { describe, test } from 'vitest'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
+import { lockStoreContract } from '../../src/entries/testing.ts'
 import { memoryLockStore } from '../../src/lock/stores/memory.ts'
+import { LockStoreOfProcess } from '../support/processes.ts'
 
 lockStoreContract({ describe, test }, 'memory', async () => {
   const store = memoryLockStore()
-  return { store, close: () => store.close() }
+  const rival = new LockStoreOfProcess(store, async (command) => command())
+  return { store, rival, close: () => store.close() }
 })

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { pgAdvisoryLockStore } from '../../src/entries/pg.ts'
+import { lockStoreContract } from '../../src/entries/testing.ts'
 import { isStoreError } from '../../src/errors.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
 import type { LockStore } from '../../src/lock/lock-store.ts'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
 import { ConnectionLocks } from '../../src/lock/stores/pg-advisory/connection-locks.ts'
 import { lockNumber } from '../../src/lock/stores/pg-advisory/lock-number.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
@@ -64,10 +64,12 @@ describe('advisory locks', () => {
     await database.drop()
   })
 
-  lockStoreContract(onPostgres, 'pg advisory', async () => {
-    const { store } = open()
-    return { store, expires: false, close: async () => {} }
-  })
+  lockStoreContract(
+    onPostgres,
+    'pg advisory',
+    async () => ({ store: open().store, rival: open().store, close: async () => {} }),
+    { expires: false, fencing: false, watchesRivals: false },
+  )
 
   describe('one connection', () => {
     test('L24: a hundred waiters on fifty keys and as many locks need no second one', async () => {

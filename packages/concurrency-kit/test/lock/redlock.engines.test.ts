@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll } from 'vitest'
 import { redlockLockStore } from '../../src/entries/redlock.ts'
-import { lockStoreContract } from '../../src/lock/lock-store-contract.ts'
+import { lockStoreContract } from '../../src/entries/testing.ts'
 import { type RedisServers, startRedis } from '../support/containers.ts'
 import { onDocker } from '../support/engines.ts'
 import { nodeOn, VERSIONS } from '../support/redlock.ts'
@@ -22,10 +22,16 @@ onDocker.describe('redlock', () => {
 
   for (const count of [3, 5]) {
     for (const [version, redlockOn] of VERSIONS) {
-      lockStoreContract(onDocker, `${version} on ${count} nodes`, async () => {
-        const store = redlockLockStore({ redlock: redlockOn(nodes.slice(0, count)) })
-        return { store, close: () => store.close() }
-      })
+      const open = () => redlockLockStore({ redlock: redlockOn(nodes.slice(0, count)) })
+      lockStoreContract(
+        onDocker,
+        `${version} on ${count} nodes`,
+        async () => {
+          const [store, rival] = [open(), open()]
+          return { store, rival, close: () => Promise.all([store.close(), rival.close()]).then(() => {}) }
+        },
+        { fencing: false, acquiresOnce: true, watch: false },
+      )
     }
   }
 })

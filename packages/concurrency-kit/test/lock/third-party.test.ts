@@ -3,6 +3,7 @@ import { describe, test } from 'vitest'
 import { lockStoreContract } from '../../src/entries/testing.ts'
 import type { AcquireRequest, AcquireResult, ReleaseRequest } from '../../src/index.ts'
 import { outcomesOf } from '../support/outcomes.ts'
+import { LockStoreOfProcess } from '../support/processes.ts'
 import { ThirdPartyLockStore } from '../support/third-party-store.ts'
 
 lockStoreContract({ describe, test }, 'by a third party', async () => opened(new ThirdPartyLockStore()))
@@ -66,12 +67,32 @@ class LateAnswer extends ThirdPartyLockStore {
 
 describe('the published contract catches a lock store', () => {
   for (const [fault, Store, seenBy] of [
-    ['with two holders at once', DoubleHolder, 'of many that ask at once, at most one is granted'],
-    ['whose release does not look at the holder', WrongRelease, 'a release by anybody else changes nothing'],
-    ['whose tokens go backwards', TokenGoingBackwards, 'fencing tokens increase over releases, expiries and ranges'],
-    ['that loses wake-ups', LostWakeUp, 'a watcher hears of a release, and no more once it has stopped'],
-    ['that acquires late', LateAcquire, 'an attempt on a held key is refused at once, and takes nothing later'],
-    ['that answers late', LateAnswer, 'a grant is answered while its lease lasts'],
+    [
+      'with two holders at once',
+      DoubleHolder,
+      'through one store object > of many that ask at once, at most one is granted',
+    ],
+    [
+      'whose release does not look at the holder',
+      WrongRelease,
+      'through one store object > a release by anybody else changes nothing',
+    ],
+    [
+      'whose tokens go backwards',
+      TokenGoingBackwards,
+      'through one store object > fencing tokens increase over releases and ranges',
+    ],
+    [
+      'that loses wake-ups',
+      LostWakeUp,
+      'through one store object > a watcher hears of a release, and no more once it has stopped',
+    ],
+    [
+      'that acquires late',
+      LateAcquire,
+      'through one store object > an attempt on a held key is refused at once, and takes nothing later',
+    ],
+    ['that answers late', LateAnswer, 'through one store object > a grant is answered while its lease lasts'],
   ] as const) {
     test.concurrent(fault, async ({ expect }) => {
       const { failed, passed } = await outcomesOf((runner) =>
@@ -84,5 +105,6 @@ describe('the published contract catches a lock store', () => {
 })
 
 function opened(store: ThirdPartyLockStore) {
-  return { store, close: () => store.close() }
+  const rival = new LockStoreOfProcess(store, async (command) => command())
+  return { store, rival, close: () => store.close() }
 }

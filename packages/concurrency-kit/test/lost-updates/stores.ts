@@ -4,9 +4,9 @@ import pg from 'pg'
 import { ioredisVersionedStore } from '../../src/entries/ioredis.ts'
 import { knexVersionedStore } from '../../src/entries/knex.ts'
 import { pgVersionedStore } from '../../src/entries/pg.ts'
+import type { Counter } from '../../src/entries/testing.ts'
 import { memoryVersionedStore } from '../../src/optimistic/stores/memory.ts'
 import type { VersionedStore } from '../../src/optimistic/versioned-store.ts'
-import type { Counter } from '../../src/optimistic/versioned-store-contract.ts'
 import { connectTo } from '../support/sqlite.ts'
 
 /** The row that all contend for. */

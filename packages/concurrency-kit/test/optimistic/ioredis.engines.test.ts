@@ -1,19 +1,27 @@
 import { Redis } from 'ioredis'
 import { expect } from 'vitest'
 import { ioredisVersionedStore } from '../../src/entries/ioredis.ts'
+import { type Counter, versionedStoreContract } from '../../src/entries/testing.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
-import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
 import { onRedis, sharedRedis } from '../support/engines.ts'
 import { FaultyLine } from '../support/faulty-line.ts'
 import { freshKey } from '../support/redis-keys.ts'
 import { countersIn } from '../support/versioned-rows.ts'
 
 for (const options of [{}, { keyPrefix: 'app:' }, { enableAutoPipelining: true, stringNumbers: true }]) {
-  versionedStoreContract(onRedis, `ioredis ${JSON.stringify(options)}`, async () => {
-    const client = new Redis(sharedRedis(), options)
-    const rows = countersIn(ioredisVersionedStore({ client, prefix: 'contract:' }))
-    return { ...rows, close: async () => client.disconnect() }
-  })
+  versionedStoreContract(
+    onRedis,
+    `ioredis ${JSON.stringify(options)}`,
+    async () => {
+      const [client, other] = [new Redis(sharedRedis(), options), new Redis(sharedRedis(), options)]
+      const open = (each: Redis) => ioredisVersionedStore<string, Counter>({ client: each, prefix: 'contract:' })
+      const close = async () => {
+        for (const each of [client, other]) each.disconnect()
+      }
+      return { ...countersIn(open(client)), rival: open(other), close }
+    },
+    { updateLocked: false },
+  )
 }
 
 async function setUp() {

@@ -1,6 +1,7 @@
+import type { Knex } from 'knex'
 import { describe, test } from 'vitest'
 import { knexVersionedStore } from '../../src/entries/knex.ts'
-import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
+import { type Counter, versionedStoreContract } from '../../src/entries/testing.ts'
 import { sqliteFile } from '../support/sqlite.ts'
 
 async function counters(columns: string) {
@@ -9,6 +10,7 @@ async function counters(columns: string) {
   await knex.raw(`CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL${columns})`)
   return {
     knex,
+    other: database.connect(),
     insert: async (count: number, id: number | null = null) => {
       const [row] = await knex.raw('INSERT INTO counters (id, count) VALUES (?, ?) RETURNING id', [id, count])
       return row.id
@@ -19,11 +21,15 @@ async function counters(columns: string) {
 }
 
 versionedStoreContract({ describe, test }, 'knex on SQLite', async () => {
-  const { knex, ...rows } = await counters(', version INTEGER NOT NULL DEFAULT (abs(random() % 4503599627370496))')
-  return { store: knexVersionedStore<Counter>({ knex, table: 'counters' }), ...rows }
+  const { knex, other, ...rows } = await counters(
+    ', version INTEGER NOT NULL DEFAULT (abs(random() % 4503599627370496))',
+  )
+  const open = (each: Knex) => knexVersionedStore<Counter>({ knex: each, table: 'counters' })
+  return { store: open(knex), rival: open(other), ...rows }
 })
 
 versionedStoreContract({ describe, test }, 'knex on SQLite, by content', async () => {
-  const { knex, ...rows } = await counters('')
-  return { store: knexVersionedStore<Counter>({ knex, table: 'counters', version: 'content' }), ...rows }
+  const { knex, other, ...rows } = await counters('')
+  const open = (each: Knex) => knexVersionedStore<Counter>({ knex: each, table: 'counters', version: 'content' })
+  return { store: open(knex), rival: open(other), ...rows }
 })

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import { type Counter, versionedStoreContract } from '../../src/entries/testing.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { memoryVersionedStore } from '../../src/optimistic/stores/memory.ts'
-import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
+import { asRowsOfAnotherProcess } from '../support/processes.ts'
 
 versionedStoreContract({ describe, test }, 'memory', async () => {
   const store = memoryVersionedStore<number, Counter>()
   return {
     store,
+    rival: asRowsOfAnotherProcess(store),
     insert: async (count, id = 1) => {
       store.insert(id, { count })
       return id

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { knexVersionedStore } from '../../src/entries/knex.ts'
 import { pgVersionedStore } from '../../src/entries/pg.ts'
-import { type Counter, versionedStoreContract } from '../../src/optimistic/versioned-store-contract.ts'
+import { type Counter, versionedStoreContract } from '../../src/entries/testing.ts'
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
@@ -15,16 +15,19 @@ const TABLES = {
 onPostgres.describe('versioned rows on Postgres', () => {
   let database: TestDatabase
   let clients: ReturnType<typeof openClients>
+  let rivals: ReturnType<typeof openClients>
+  /** As one process has them. */
   const openClients = () => ({
-    knex: database.knex(),
-    pool: database.pool(),
-    pipelining: database.pool({ pipeline: true }),
+    knex: database.knex({ max: 5 }),
+    pg: database.pool({ max: 5 }),
+    'pg, pipelining': database.pool({ max: 5, pipeline: true }),
   })
   beforeAll(async () => {
     database = await testDatabase()
     for (const [kind, column] of Object.entries(TABLES))
       await database.sql.raw(`CREATE TABLE counters_${kind} (id serial PRIMARY KEY, count int NOT NULL${column})`)
     clients = openClients()
+    rivals = openClients()
   })
   afterAll(() => database.close())
 
@@ -41,23 +44,18 @@ onPostgres.describe('versioned rows on Postgres', () => {
   })
 
   for (const name of ['knex', 'pg', 'pg, pipelining'] as const) {
-    const pool = () => (name === 'pg' ? clients.pool : clients.pipelining)
-    versionedStoreContract(onPostgres, `${name} on Postgres`, async () => {
-      const options = { table: 'counters_column' }
-      const store =
+    for (const version of ['column', 'xmin', 'content'] as const) {
+      // Its type leaves the kind of version out, which to the suite is all the same.
+      const options: { readonly table: string } = {
+        table: `counters_${version}`,
+        ...(version !== 'column' && { version }),
+      }
+      const open = (of: typeof clients) =>
         name === 'knex'
-          ? knexVersionedStore<Counter>({ knex: clients.knex, ...options })
-          : pgVersionedStore<Counter>({ pool: pool(), ...options })
-      return { store, ...rowsOf(options.table) }
-    })
-    for (const version of ['xmin', 'content'] as const) {
+          ? knexVersionedStore<Counter>({ knex: of.knex, ...options })
+          : pgVersionedStore<Counter>({ pool: of[name], ...options })
       versionedStoreContract(onPostgres, `${name} on Postgres, by ${version}`, async () => {
-        const options = { table: `counters_${version}`, version }
-        const store =
-          name === 'knex'
-            ? knexVersionedStore<Counter>({ knex: clients.knex, ...options })
-            : pgVersionedStore<Counter>({ pool: pool(), ...options })
-        return { store, ...rowsOf(options.table) }
+        return { store: open(clients), rival: open(rivals), ...rowsOf(options.table) }
       })
     }
   }

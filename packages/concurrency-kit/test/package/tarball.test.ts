@@ -90,6 +90,29 @@ describe.each([22, 24])('on Node.js %i', (line) => {
     expect(run(node, projects.bare, 'entries.cjs', cjs.join(''))).toBe(namesOfEntries)
   })
 
+  test('X5: the contracts run under node:test, and skip there what a store is not', () => {
+    const source = `
+import { describe, test } from 'node:test'
+import { endLeases, memoryLockStore } from 'concurrency-kit'
+import { lockStoreContract } from 'concurrency-kit/testing'
+const open = async () => {
+  const store = memoryLockStore()
+  const rival = {
+    name: 'rival',
+    fencing: true,
+    tryAcquire: (request) => store.tryAcquire(request),
+    extend: (request) => store.extend(request),
+    release: (request) => store.release(request),
+    close: () => endLeases(rival),
+  }
+  return { store, rival, close: () => store.close() }
+}
+lockStoreContract({ describe, test }, 'in memory', open, { watchesRivals: false })`
+    const report = run(projects.nodes[line] as string, projects.bare, 'contract.mjs', source)
+    expect(report).toMatch(/^(#|ℹ) fail 0$/m)
+    expect(report).toMatch(/^(#|ℹ) skipped 1$/m)
+  })
+
   test('the migrations are files that are found by their names', () => {
     const source = ['postgres', 'sqlite']
       .map((name) => `console.log(fs.readFileSync(require.resolve('concurrency-kit/migrations/${name}.sql'), 'utf8'))`)

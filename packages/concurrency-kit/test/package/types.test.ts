@@ -46,6 +46,9 @@ export const charged: Promise<number> = withIdempotency({ store: pgIdempotencySt
 export const listener = new Client()
 `
 const knex = `${main}
+import { describe, test } from 'node:test'
+import type { ContractRunner } from 'concurrency-kit/testing'
+export const runner: ContractRunner = { describe, test }
 import createKnex from 'knex'
 import type { Knex } from 'knex'
 import { createTables, knexIdempotencyStore, knexLockStore, knexVersionedStore } from 'concurrency-kit/knex'

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../src/entries/testing.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import type { LeasedIdempotencyStore, TransactionalIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'

@@ -1,20 +1,32 @@
 import { setTimeout } from 'node:timers/promises'
-import type { ContractRunner } from '../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../src/entries/testing.ts'
 
+/** The tests of a suite, by name: after the names of the groups that they are in, the outermost left out. */
 export interface Outcomes {
   readonly passed: readonly string[]
   readonly failed: readonly string[]
+  readonly skipped: readonly string[]
 }
 
 /** A test that is not over by then has failed: a broken store may keep it waiting for ever. */
 const LIMIT_MS = 8_000
 
-/** Runs a published suite as data instead of as tests: what passed, and what did not. All at once, as they are independent. */
+/** Runs a published suite as data instead of as tests. All at once, as they are independent. */
 export async function outcomesOf(suite: (runner: ContractRunner) => void): Promise<Outcomes> {
+  const groups: string[] = []
   const tests = new Map<string, () => Promise<void>>()
-  suite({ describe: (_, body) => body(), test: (name, body) => void tests.set(name, body) })
-  const passed: string[] = []
-  const failed: string[] = []
+  const [passed, failed, skipped]: [string[], string[], string[]] = [[], [], []]
+  const named = (name: string) => [...groups.slice(1), name].join(' > ')
+  suite({
+    describe(name, body) {
+      groups.push(name)
+      body()
+      groups.pop()
+    },
+    test: Object.assign((name: string, body: () => Promise<void>) => void tests.set(named(name), body), {
+      skip: (name: string) => void skipped.push(named(name)),
+    }),
+  })
   await Promise.all(
     Array.from(tests, ([name, body]) =>
       Promise.race([body().then(() => true), setTimeout(LIMIT_MS, false)]).then(
@@ -23,5 +35,5 @@ export async function outcomesOf(suite: (runner: ContractRunner) => void): Promi
       ),
     ),
   )
-  return { passed, failed }
+  return { passed, failed, skipped }
 }

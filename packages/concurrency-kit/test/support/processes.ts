@@ -1,6 +1,7 @@
 import type { LeasedIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { endLeases } from '../../src/lock/lock-engine.ts'
 import type { LockStore } from '../../src/lock/lock-store.ts'
+import type { VersionedStore } from '../../src/optimistic/versioned-store.ts'
 
 /** The store as another process has it: an object of its own, whose callers do not join those of this one. */
 export function asAnotherProcess(
@@ -18,6 +19,20 @@ export function asAnotherProcess(
     complete: (request) => behind.complete(request),
     abandon: (request) => behind.abandon(request),
     ...faults,
+  }
+}
+
+/** The rows as another process has them: an object, and so lines of writers, of its own. */
+export function asRowsOfAnotherProcess<Id, Value, Version>(
+  behind: VersionedStore<Id, Value, Version>,
+): VersionedStore<Id, Value, Version> {
+  const { updateLocked } = behind
+  return {
+    name: 'shared',
+    transactional: behind.transactional,
+    read: (request) => behind.read(request),
+    compareAndSet: (request) => behind.compareAndSet(request),
+    ...(updateLocked && { updateLocked: (request, change) => updateLocked.call(behind, request, change) }),
   }
 }
 

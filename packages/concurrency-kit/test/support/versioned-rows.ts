@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IoredisVersionedStore } from '../../src/entries/ioredis.ts'
-import type { Counter } from '../../src/optimistic/versioned-store-contract.ts'
+import type { Counter } from '../../src/entries/testing.ts'
 
 /** The rows of the versioned store's contract, in a store that makes them itself. */
 export function countersIn(store: IoredisVersionedStore<string, Counter>) {

@@ -16,7 +16,7 @@ import type {
 import { compareAndSet, insert, read, remove } from './ioredis-scripts.ts'
 
 export interface IoredisVersionedStoreOptions extends BoundedScriptsOptions {
-  /** Before the id, in the key of every row: 1 to 1024 characters. @defaultValue 'concurrency-kit:versioned:' */
+  /** Before the id, in the key of every row: 1 to 1024 bytes as UTF-8. @defaultValue 'concurrency-kit:versioned:' */
   readonly prefix?: string
 }
 

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../../src/entries/testing.ts'
 import type { LeasedIdempotencyStore } from '../../../src/idempotency/idempotency-store.ts'
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
 import type { Environment } from '../../../src/time/clock.ts'
 import { asAnotherProcess } from '../../support/processes.ts'
 import { claims } from './claims.ts'
+import { limits } from './limits.ts'
 import type { Call, Opened, Process, RecordPitfall, RecordStoreName, Stage, Work } from './pitfall.ts'
 import { records } from './records.ts'
 import { runs } from './runs.ts'
 
-export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...claims, ...records]
+export const recordPitfalls: readonly RecordPitfall[] = [...runs, ...claims, ...records, ...limits]
 
 /** What a store is opened with, and its effects are seen by. */
 export interface Backend {

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import type { ContractRunner } from '../../../src/entries/testing.ts'
 import type { LockStore } from '../../../src/lock/lock-store.ts'
 import type { Environment } from '../../../src/time/clock.ts'
 import { Closing } from '../../faults/arenas/closing.ts'
 import { LockStoreOnFaultyLine } from '../../support/faulty-lock-store.ts'
 import { answers } from './answers.ts'
 import { crowds } from './crowds.ts'
+import { limits } from './limits.ts'
 import { losses } from './losses.ts'
 import type { Pitfall, Stage, StoreName } from './pitfall.ts'
 
-export const pitfalls: readonly Pitfall[] = [...answers, ...losses, ...crowds]
+export const pitfalls: readonly Pitfall[] = [...answers, ...losses, ...crowds, ...limits]
 
 const COMMAND_MS = 500
 

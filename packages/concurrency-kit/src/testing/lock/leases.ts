@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import type { AcquireResult } from '../../lock/lock-store.ts'
+import { type Prove, until } from '../runner.ts'
+import { type LockStoreAbilities, type Scene, SOON_MS, TTL_MS, tokenOf } from './scene.ts'
+
+const granted = ({ acquired }: { readonly acquired: boolean }) => acquired
+
+/** What a lock store keeps of a lease: until when, its fencing tokens, and who hears of its end. */
+export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Required<LockStoreAbilities>): void {
+  prove(
+    'a lease expires by itself, and its holder can neither extend nor release the next one (L13)',
+    async ({ holder }) => {
+      const [a, b, c] = [holder(), holder(), holder()]
+      await a.acquire(60)
+      await until(() => b.acquire(), granted)
+      assert.equal(await a.extend(), false)
+      assert.equal(await a.release(), false)
+      assert.equal((await c.acquire()).acquired, false)
+      assert.equal(await b.extend(), true)
+    },
+    expires,
+  )
+
+  prove(
+    'extend prolongs the lease from now',
+    async ({ holder }) => {
+      const [a, b] = [holder(), holder()]
+      const startedAt = performance.now()
+      await a.acquire(80)
+      assert.equal(await a.extend(700), true)
+      await until(() => b.acquire(), granted)
+      assert.ok(performance.now() - startedAt >= 600, 'the key was given away before the extended lease was over')
+    },
+    expires,
+  )
+
+  prove(
+    'fencing tokens increase over releases and ranges',
+    async ({ holder }) => {
+      let last = 0n
+      for (const tokens of [1, 100, 1, 7]) {
+        const next = holder()
+        const answer = await next.acquire(TTL_MS, tokens)
+        last = lastToken(answer, tokens, last)
+        await next.release()
+      }
+    },
+    fencing,
+  )
+
+  prove(
+    'fencing tokens increase over expiries',
+    async ({ holder }) => {
+      let last = lastToken(await holder().acquire(50), 1, 0n)
+      for (let takeover = 0; takeover < 3; takeover += 1) {
+        const next = holder()
+        last = lastToken(await until(() => next.acquire(50), granted), 1, last)
+      }
+    },
+    fencing && expires,
+  )
+
+  prove(
+    'a watcher hears of a release, and no more once it has stopped',
+    async ({ key, stores, holder }) => {
+      const [a, b] = [holder(), holder()]
+      await a.acquire()
+      let calls = 0
+      // The one through which nobody releases, where there are two.
+      const unwatch = stores.at(-1)?.watch?.(key, () => {
+        calls += 1
+      })
+      const called = (times: number) =>
+        until(
+          async () => calls,
+          (count) => count >= times,
+          SOON_MS,
+        )
+      await called(1)
+      const atFirst = calls
+      await a.release()
+      await called(atFirst + 1)
+      unwatch?.()
+      const before = calls
+      await b.acquire()
+      await b.release()
+      assert.equal(calls, before)
+    },
+    watch,
+  )
+}
+
+/** The last token of a grant, which must begin above the `last` one before it. */
+function lastToken(answer: AcquireResult, asked: number, last: bigint): bigint {
+  const first = tokenOf(answer)
+  assert.equal(typeof first, 'bigint')
+  assert.ok((first as bigint) > last, `${first} after ${last}`)
+  return (first as bigint) + BigInt((answer.acquired ? answer.tokens : undefined) ?? asked) - 1n
+}
