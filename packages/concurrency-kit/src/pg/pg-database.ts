@@ -49,7 +49,7 @@ export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implem
     try {
       for (let repeats = 0; ; repeats += 1) {
         try {
-          return await this.#rows(what, taken.client, statement, signal)
+          return await this.#rows(what, taken.client, statement)
         } catch (error) {
           // Without a word of the server's the statement may still run: nobody else may have its connection.
           drop = !isAnswered(error)
@@ -91,8 +91,8 @@ export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implem
     return freeConnection(what, this.#source.take(), giveBack, { limitMs, clock: this.#environment.clock, signal })
   }
 
-  async #rows(what: string, client: PgStatements, statement: Statement, signal?: Signal): Promise<Row[]> {
-    const deadline = { limitMs: this.#commandMs, clock: this.#environment.clock, signal }
+  async #rows(what: string, client: PgStatements, statement: Statement): Promise<Row[]> {
+    const deadline = { limitMs: this.#commandMs, clock: this.#environment.clock }
     const query = this.#source.prepared.query(statement)
     this.#source.onSend?.(query)
     const { rows } = await answerOf(what, client.query(query), deadline)

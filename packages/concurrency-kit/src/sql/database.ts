@@ -26,7 +26,10 @@ export interface Database<Transaction, Inside = Transaction> {
   /** Of the client, such as `knex`. */
   readonly name: string
   readonly dialect: Dialect
-  /** One statement in a transaction of its own; a client that can tell that no connection was free rejects as {@link Database.begin}. */
+  /**
+   * One statement in a transaction of its own; rejects as {@link Database.begin} where no connection was free. `signal` ends
+   * the wait for one with its reason, and not a statement that was sent.
+   */
   alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]>
   /** One statement in a transaction that the caller has begun. */
   inside(transaction: Inside, what: string, statement: Statement): Promise<Row[]>

@@ -1,7 +1,8 @@
+import type { Signal } from '../../abort.ts'
 import { isStoreError, StoreError } from '../../errors.ts'
 import { messageOf, shown, shownId } from '../../options.ts'
 import type { Database, Row, Statement } from '../../sql/database.ts'
-import { asStoreError, sqlState } from '../../sql/errors.ts'
+import { asStoreError, preparedIsOutdated, sqlState } from '../../sql/errors.ts'
 import type { Quote } from '../../sql/names.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
@@ -30,16 +31,17 @@ export function sqlVersionedStore<Value extends object, Id, Version, Inside>(
   const { environment, table } = options
   const through = (transactional: boolean, send: Send) =>
     new SqlVersionedRows({ name, transactional, environment, rows, send })
-  const alone: Send = (what, statement) => database.alone(what, statement)
+  const alone: Send = (what, statement, signal) => database.alone(what, statement, signal)
   return Object.assign(through(false, alone), {
-    updateLocked: ({ id }: { readonly id: Id }, change: LockedChange<Value, Version>) =>
-      updateLocked({ database, rows, table }, id, change),
+    updateLocked: (request: LockRequest<Id>, change: LockedChange<Value, Version>) =>
+      updateLocked({ database, rows, table }, request, change),
     within: (transaction: Inside): VersionedStore<Id, Value, Version> =>
       through(true, (what, statement) => database.inside(transaction, what, statement)),
   })
 }
 
-type Send = (what: string, statement: Statement) => Promise<Row[]>
+type Send = (what: string, statement: Statement, signal?: Signal) => Promise<Row[]>
+type LockRequest<Id> = { readonly id: Id; readonly signal?: Signal | undefined }
 type LockedChange<Value, Version> = (current: Versioned<Value, Version>) => { readonly value: Value } | undefined
 
 interface Through<Value extends object, Id, Version> {
@@ -65,15 +67,15 @@ class SqlVersionedRows<Value extends object, Id, Version> implements VersionedSt
     if (environment !== undefined) this.environment = environment
   }
 
-  async read({ id, lock }: ReadRequest<Id>): Promise<Versioned<Value, Version> | undefined> {
-    const ask = (statement: Statement) => this.#ask('read', statement)
+  async read({ id, lock, signal }: ReadRequest<Id>): Promise<Versioned<Value, Version> | undefined> {
+    const ask = (statement: Statement) => this.#ask('read', statement, signal)
     const statement = this.#rows.read(id, lock && this.transactional)
     if (this.#rows.unknown() !== undefined) await know(this.#rows, ask)
     return this.#rows.found(id, await ask(statement))
   }
 
   async compareAndSet(request: CompareAndSetRequest<Id, Value, Version>): Promise<CompareAndSetResult<Value, Version>> {
-    const [row] = await write(this.#rows, request, (statement) => this.#ask('compareAndSet', statement))
+    const [row] = await write(this.#rows, request, (statement) => this.#ask('compareAndSet', statement, request.signal))
     if (row === undefined) return { stored: false }
     try {
       return { stored: true, ...this.#rows.written(request.expectedVersion, row) }
@@ -85,8 +87,8 @@ class SqlVersionedRows<Value extends object, Id, Version> implements VersionedSt
     }
   }
 
-  #ask(verb: string, statement: Statement): Promise<Row[]> {
-    return asked(`${verb} of ${this.name}`, this.#send, statement)
+  #ask(verb: string, statement: Statement, signal?: Signal): Promise<Row[]> {
+    return asked(`${verb} of ${this.name}`, this.#send, statement, signal)
   }
 }
 
@@ -115,11 +117,11 @@ function mayBeOutdated(error: unknown): boolean {
   return isStoreError(error) && /^(22|42|0A)/.test(sqlState(error.cause) ?? '')
 }
 
-async function asked(what: string, send: Send, statement: Statement): Promise<Row[]> {
+async function asked(what: string, send: Send, statement: Statement, signal?: Signal): Promise<Row[]> {
   try {
-    return await send(what, statement)
+    return await send(what, statement, signal)
   } catch (error) {
-    throw failure(what, error)
+    throw failure(what, error, signal)
   }
 }
 
@@ -133,7 +135,8 @@ async function know<Value extends object, Id, Version>(
 }
 
 /** An exhausted pool has been waited for throughout a deadline: not `transient`, or each attempt would wait as long again. */
-function failure(what: string, error: unknown): StoreError {
+function failure(what: string, error: unknown, signal?: Signal): unknown {
+  if (signal?.aborted === true && error === signal.reason) return error
   const exhausted = isStoreError(error) && error.transient && error.cause === undefined
   return exhausted ? new StoreError(error.message) : asStoreError(what, error)
 }
@@ -144,15 +147,33 @@ interface Table<Value extends object, Id, Version> {
   readonly table: string
 }
 
-/** The row is read under its lock, changed and written in a short transaction. */
+/** So often is it begun again because its statements were prepared too early: each of them was prepared anew before. */
+const MOST_REPEATS = 5
+
 async function updateLocked<Value extends object, Id, Version>(
+  table: Table<Value, Id, Version>,
+  request: LockRequest<Id>,
+  change: LockedChange<Value, Version>,
+): Promise<Versioned<Value, Version> | undefined> {
+  for (let repeats = 0; ; repeats += 1) {
+    try {
+      return await updateLockedOnce(table, request, change)
+    } catch (error) {
+      const again = isStoreError(error) && preparedIsOutdated(error.cause)
+      if (!again || repeats === MOST_REPEATS) throw error
+    }
+  }
+}
+
+/** The row is read under its lock, changed and written in a short transaction. */
+async function updateLockedOnce<Value extends object, Id, Version>(
   { database, rows, table }: Table<Value, Id, Version>,
-  id: Id,
+  { id, signal }: LockRequest<Id>,
   change: LockedChange<Value, Version>,
 ): Promise<Versioned<Value, Version> | undefined> {
   const what = `updateLocked of ${database.name}`
   const read = rows.read(id, true)
-  const owned = await database.begin({}).catch((error) => Promise.reject(failure(what, error)))
+  const owned = await database.begin({ signal }).catch((error) => Promise.reject(failure(what, error, signal)))
   const ask = (statement: Statement) => asked(what, (_what, it) => owned.rows(what, it), statement)
   try {
     if (rows.unknown() !== undefined) await know(rows, ask)

@@ -180,8 +180,8 @@ export const everyStoreBreaks: readonly Break[] = [
     pitfall: 'L19',
     what: 'a command has four times its deadline',
     file: 'src/store-command.ts',
-    find: '}, limitMs)',
-    replace: '}, limitMs * 4)',
+    find: '      limitMs,\n    )',
+    replace: '      limitMs * 4,\n    )',
   },
   {
     ...engine,

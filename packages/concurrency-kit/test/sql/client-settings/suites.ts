@@ -10,17 +10,15 @@ import {
   knexLockStore,
 } from '../../../src/entries/knex.ts'
 import { pgIdempotencyStore } from '../../../src/entries/pg.ts'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import { type ContractRunner, idempotencyStoreContract, lockStoreContract } from '../../../src/entries/testing.ts'
 import { isAmbiguousOutcomeError } from '../../../src/errors.ts'
 import { fingerprintOf } from '../../../src/idempotency/fingerprint.ts'
 import type {
   LeasedIdempotencyStore,
   TransactionalIdempotencyStore,
 } from '../../../src/idempotency/idempotency-store.ts'
-import { idempotencyStoreContract } from '../../../src/idempotency/idempotency-store-contract.ts'
 import { purgeExpired } from '../../../src/idempotency/purge-expired.ts'
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
-import { lockStoreContract } from '../../../src/lock/lock-store-contract.ts'
 import { connectTo, sqliteFile } from '../../support/sqlite.ts'
 import { bigIntegers, camelCase, type Setting } from './settings.ts'
 
@@ -33,45 +31,49 @@ const hasCamelCase = (setting: Setting) => setting === 'identifiers in camelCase
 export const ON_SQLITE: Readonly<Record<string, Suite>> = {
   knexIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, another, plain, close } = await sqlite(setting)
       await createTables(plain, { idempotency: true })
       await plain.raw('CREATE TABLE effects (id INTEGER PRIMARY KEY)')
       const count = async () => (await plain.raw('SELECT count(*) AS n FROM effects'))[0].n
       const add = async (transaction: Knex.Transaction) =>
         void (await transaction.raw('INSERT INTO effects DEFAULT VALUES'))
-      return { store: knexIdempotencyStore({ knex }), effects: { add, count }, close }
+      const rival = knexIdempotencyStore({ knex: another() })
+      return { store: knexIdempotencyStore({ knex }), rival, effects: { add, count }, close }
     }
-    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on SQLite', open)
+    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on SQLite', open, { kind: 'transactional' })
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, another, plain, close } = await sqlite(setting)
       await createTables(plain, { leasedIdempotency: true })
-      return { store: knexLeasedIdempotencyStore({ knex }), close }
+      const rival = knexLeasedIdempotencyStore({ knex: another() })
+      return { store: knexLeasedIdempotencyStore({ knex }), rival, close }
     }
-    idempotencyStoreContract(runner, 'knex on SQLite, leased', open)
+    idempotencyStoreContract(runner, 'knex on SQLite, leased', open, { kind: 'leased' })
     provePurge(runner, open)
     proveRefusal(runner, open)
   },
   knexLockStore: (runner, setting) =>
     lockStoreContract(runner, 'knex on SQLite', async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, another, plain, close } = await sqlite(setting)
       await createTables(plain, { locks: true })
-      const store = knexLockStore({ knex })
-      return { store, close: () => store.close().then(close) }
+      const [store, rival] = [knexLockStore({ knex }), knexLockStore({ knex: another() })]
+      return { store, rival, close: () => Promise.all([store.close(), rival.close()]).then(close) }
     }),
 }
 
 async function sqlite(setting: Setting) {
   const file = sqliteFile()
-  const knex = file.connect({ safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} })
+  const another = () =>
+    file.connect({ safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} })
+  const knex = another()
   const plain = connectTo(file.file)
   const close = async () => {
     await plain.destroy()
     await file.close()
   }
-  return { knex, plain, close }
+  return { knex, another, plain, close }
 }
 
 /** On the Postgres of `DATABASE_URL`; each test has tables of its own. */
@@ -83,20 +85,22 @@ export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
       const add = async (transaction: Knex.Transaction) => void (await transaction.raw(effects.add))
       return {
         store: knexIdempotencyStore({ knex, table }),
+        rival: knexIdempotencyStore({ knex, table }),
         effects: { add, count: effects.count },
         close: async () => {},
       }
     }
-    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on Postgres', open)
+    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on Postgres', open, { kind: 'transactional' })
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
     const knex = knexOnPostgres(setting)
     const open = async () => {
       const { table } = await tables('leasedIdempotency')
-      return { store: knexLeasedIdempotencyStore({ knex, table }), close: async () => {} }
+      const another = () => knexLeasedIdempotencyStore({ knex, table })
+      return { store: another(), rival: another(), close: async () => {} }
     }
-    idempotencyStoreContract(runner, 'knex on Postgres, leased', open)
+    idempotencyStoreContract(runner, 'knex on Postgres, leased', open, { kind: 'leased' })
     provePurge(runner, open)
     proveRefusal(runner, open)
   },
@@ -104,8 +108,8 @@ export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
     const knex = knexOnPostgres(setting)
     lockStoreContract(runner, 'knex on Postgres', async () => {
       const { table } = await tables('locks')
-      const store = knexLockStore({ knex, table })
-      return { store, close: () => store.close() }
+      const [store, rival] = [knexLockStore({ knex, table }), knexLockStore({ knex, table })]
+      return { store, rival, close: async () => void (await Promise.all([store.close(), rival.close()])) }
     })
   },
   pgIdempotencyStore: (runner, setting) => throughPg(runner, setting, false, false),
@@ -119,10 +123,10 @@ function throughPg(runner: ContractRunner, setting: Setting, pipeline: boolean, 
   const open = async () => {
     const { effects, table } = await tables('idempotency')
     const add = async (transaction: pg.PoolClient) => void (await transaction.query(effects.add))
-    const store = pgIdempotencyStore({ pool, groupCommit, table })
-    return { store, effects: { add, count: effects.count }, close: async () => {} }
+    const another = () => pgIdempotencyStore({ pool, groupCommit, table })
+    return { store: another(), rival: another(), effects: { add, count: effects.count }, close: async () => {} }
   }
-  idempotencyStoreContract<pg.PoolClient>(runner, 'pg', open)
+  idempotencyStoreContract<pg.PoolClient>(runner, 'pg', open, { kind: 'transactional' })
   provePurge(runner, open)
 }
 
