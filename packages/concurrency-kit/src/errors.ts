@@ -1,3 +1,4 @@
+import { BIND } from './nested-call.ts'
 import { shown, shownId } from './options.ts'
 
 /** Found on every error of the kit, whichever copy of the package made it: `instanceof` does not survive two copies. */
@@ -24,8 +25,9 @@ export class LockUnavailableError extends ConcurrencyKitError {
   readonly key: string
   /** How long the caller waited, in ms. */
   readonly waitedMs: number
-  constructor(key: string, waitedMs: number, options?: ErrorOptions) {
-    super(`lock ${JSON.stringify(key)} was not free within ${Math.round(waitedMs)} ms`, options)
+  constructor(key: string, waitedMs: number, options?: ErrorOptions & { nested?: boolean }) {
+    const nested = options?.nested === true ? `: this asynchronous context already holds it; ${BIND}` : ''
+    super(`lock ${JSON.stringify(key)} was not free within ${Math.round(waitedMs)} ms${nested}`, options)
     this.key = key
     this.waitedMs = waitedMs
   }
@@ -50,13 +52,21 @@ export class LeaseLostError extends ConcurrencyKitError {
 }
 export const isLeaseLostError = guard<LeaseLostError>('LEASE_LOST')
 
-/** The same asynchronous context already holds this key; waiting would be for itself. The section did not run. */
+/**
+ * The same asynchronous context already holds this key: a nested call would wait for itself. The section did not run.
+ *
+ * A job of another caller that was started in this context looks the same: bind it by `AsyncResource.bind`, or let it wait by
+ * `reentrance: 'wait'`.
+ */
 export class ReentrantLockError extends ConcurrencyKitError {
   override readonly name = 'ReentrantLockError'
   override readonly code = 'REENTRANT_LOCK'
   readonly key: string
   constructor(key: string) {
-    super(`lock ${JSON.stringify(key)} is already held by the section that asks for it`)
+    super(
+      `lock ${JSON.stringify(key)} is already held by the asynchronous context that asks for it: a nested call would ` +
+        `wait for itself; ${BIND}, or pass reentrance: 'wait'`,
+    )
     this.key = key
   }
 }

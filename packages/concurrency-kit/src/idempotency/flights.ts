@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { listen, type Signal } from '../abort.ts'
 import { FingerprintMismatchError, IdempotencyInProgressError } from '../errors.ts'
+import { BIND } from '../nested-call.ts'
 import type { Clock } from '../time/clock.ts'
 import type { RecordKey, Settlement } from './idempotency-store.ts'
 
@@ -12,21 +13,26 @@ interface Flight {
   fingerprint: string
   readonly joiners: Set<(told: Told) => void>
   /** The run that is under way; a run that is over does not count as its own caller. */
-  run: object
+  run: Run
+}
+
+interface Run {
+  over: boolean
 }
 
 interface Frame {
-  readonly run: object
+  readonly run: Run
   readonly outer: Frame | undefined
 }
 
-/** The runs that the current asynchronous context is inside of. */
+/** The runs that the current asynchronous context is inside of, or was started in by whoever queues jobs. */
 const frames = new AsyncLocalStorage<Frame>()
 
 interface Caller extends RecordKey {
   readonly fingerprint: string
   readonly waitMs: number
   readonly signal: Signal | undefined
+  readonly reentrance: 'refuse' | 'wait'
 }
 
 const FLIGHTS = Symbol.for('concurrency-kit.idempotency-flights')
@@ -60,7 +66,7 @@ export class Flights {
     const enteredAtMs = clock.monotonicMs()
     let flight = this.#flights.get(name)
     if (flight === undefined) {
-      flight = { fingerprint: caller.fingerprint, joiners: new Set(), run: {} }
+      flight = { fingerprint: caller.fingerprint, joiners: new Set(), run: { over: false } }
       this.#flights.set(name, flight)
     } else {
       const told = await this.#join(flight, caller, clock)
@@ -70,25 +76,29 @@ export class Flights {
       }
       flight.fingerprint = caller.fingerprint
     }
-    flight.run = {}
+    const current = { over: false }
+    flight.run = current
     try {
       const leftMs = Math.max(0, Math.ceil(caller.waitMs - (clock.monotonicMs() - enteredAtMs)))
-      const settlement = await frames.run({ run: flight.run, outer: frames.getStore() }, () => run(leftMs))
+      const settlement = await frames.run({ run: current, outer: stillRunning(frames.getStore()) }, () => run(leftMs))
       this.#flights.delete(name)
       for (const tell of flight.joiners) tell(settlement)
       return { settlement, joined: false }
     } catch (error) {
-      flight.run = {}
       const next = first(flight.joiners)
       if (next === undefined) this.#flights.delete(name)
       else next('run')
       throw error
+    } finally {
+      current.over = true
     }
   }
 
-  #join(flight: Flight, { key, waitMs, signal }: Caller, clock: Clock): Promise<Told> {
-    for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) {
-      if (frame.run === flight.run) throw new IdempotencyInProgressError(key, 'its own handler asks for it')
+  #join(flight: Flight, { key, waitMs, signal, reentrance }: Caller, clock: Clock): Promise<Told> {
+    const nested = isInside(flight.run)
+    if (nested && reentrance === 'refuse') {
+      const why = 'the asynchronous context that asks for it runs it, and a nested call would wait for itself'
+      throw new IdempotencyInProgressError(key, `${why}; ${BIND}, or pass reentrance: 'wait'`)
     }
     if (waitMs === 0) throw new IdempotencyInProgressError(key, 'it runs in this process, and waitMs is 0')
     return new Promise((resolve, reject) => {
@@ -103,7 +113,8 @@ export class Flights {
       }
       const timer = clock.setTimer(() => {
         stop()
-        reject(new IdempotencyInProgressError(key, `it did not end within ${waitMs} ms`))
+        const why = nested ? `: this asynchronous context already runs it; ${BIND}` : ''
+        reject(new IdempotencyInProgressError(key, `it did not end within ${waitMs} ms${why}`))
       }, waitMs)
       const stopListening = listen(signal, () => {
         stop()
@@ -112,6 +123,19 @@ export class Flights {
       flight.joiners.add(tell)
     })
   }
+}
+
+/** A nested call, or another caller's job that was started in this context: both look the same. */
+function isInside(run: Run): boolean {
+  for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) if (frame.run === run) return !run.over
+  return false
+}
+
+/** Where each run starts the next, those that are over are not kept. */
+function stillRunning(innermost: Frame | undefined): Frame | undefined {
+  let frame = innermost
+  while (frame?.run.over) frame = frame.outer
+  return frame
 }
 
 function first<Item>(items: Iterable<Item>): Item | undefined {

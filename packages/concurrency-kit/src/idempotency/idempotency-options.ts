@@ -28,6 +28,13 @@ export interface RunOptions<Result> extends RequestOptions, ResultOptions<Result
   readonly waitMs?: number
   /** How long the record answers, in ms, integer from 1 to 3_155_760_000_000 (100 years). @defaultValue 86_400_000 (24 h) */
   readonly retentionMs?: number
+  /**
+   * What a call does whose asynchronous context runs the key already: `'refuse'` rejects at once with
+   * `IdempotencyInProgressError`, `'wait'` joins the run like any other caller. A nested call would wait for itself; a job of
+   * another caller that a shared queue or an event emitter started in this context would not, and the context cannot tell the
+   * two apart. `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
+   */
+  readonly reentrance?: 'refuse' | 'wait'
   /** Called before the call resolves with a stored result. `joined`: of a run in this process. */
   readonly onReplay?: (replay: { readonly joined: boolean }) => void
 }
@@ -97,11 +104,12 @@ export interface CheckedRun<Result> extends CheckedRequest {
   readonly waitMs: number
   readonly retentionMs: number
   readonly onReplay: RunOptions<Result>['onReplay']
+  readonly reentrance: 'refuse' | 'wait'
 }
 
 export function checkRun<Result>(options: RunOptions<Result> & { readonly store: unknown }): CheckedRun<Result> {
   const request = checkRequest(options)
-  const { finalErrors, waitMs = 5_000, retentionMs = 86_400_000, onReplay } = options
+  const { finalErrors, waitMs = 5_000, retentionMs = 86_400_000, onReplay, reentrance = 'refuse' } = options
   if (finalErrors !== undefined) objectWith('finalErrors', finalErrors, ['encode', 'decode'])
   if (onReplay !== undefined) functionOption('onReplay', onReplay)
   return {
@@ -111,6 +119,7 @@ export function checkRun<Result>(options: RunOptions<Result> & { readonly store:
     waitMs: wholeNumber('waitMs', waitMs, 0),
     retentionMs: wholeNumber('retentionMs', retentionMs, 1, HUNDRED_YEARS_MS),
     onReplay,
+    reentrance: oneOf('reentrance', reentrance, ['refuse', 'wait']),
   }
 }
 

@@ -29,6 +29,7 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  * @param options.leaseMs - Leased: how long a silent owner counts as alive, in ms. @defaultValue 30_000
  * @param options.onAmbiguous - Leased, required: `'rerun'`, `'refuse'` or a probe.
  * @param options.hadNoEffect - Leased: whether an error says that nothing happened. @defaultValue for `'rerun'` every error does
+ * @param options.reentrance - `'wait'` joins a run that this asynchronous context is inside of. @defaultValue 'refuse'
  * @param options.signal - Ends waiting and backing off; never a handler or a commit that has begun.
  * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
  * @throws FingerprintMismatchError the key was used with another payload; nothing ran.

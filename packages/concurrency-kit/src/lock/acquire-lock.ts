@@ -1,7 +1,9 @@
+import { ReentrantLockError } from '../errors.ts'
 import { traced, traces } from '../events.ts'
-import { refuseReentrance } from './held-leases.ts'
+import { heldHere } from './held-leases.ts'
 import { LeaseList, type LeaseOn, type SectionLease } from './lease.ts'
 import { type CheckedLockOptions, checkLockOptions, type LockOptions } from './lock-options.ts'
+import { acquired, unavailable } from './waiter-events.ts'
 
 /** A lease without a section: its owner ends it. */
 export interface OwnedLease {
@@ -21,7 +23,7 @@ export interface OwnedLease {
  *
  * @throws TypeError, RangeError for bad options.
  * @throws LockUnavailableError held by another after `waitMs`; nothing is held.
- * @throws ReentrantLockError called inside a section that holds the key.
+ * @throws ReentrantLockError called inside a section that holds the key, and `reentrance` is `'refuse'`.
  * @throws StoreError the store failed or is closed; a grant whose answer was lost is released, or expires in one TTL.
  */
 export async function acquireLock<const Key extends string | readonly string[], Fencing extends boolean>(
@@ -47,23 +49,48 @@ export async function acquireLock<const Key extends string | readonly string[], 
 }
 
 /** Takes the keys one after the other; if one cannot be had, the others are given back in reverse. */
-export async function acquireAll(wanted: CheckedLockOptions): Promise<SectionLease[]> {
-  const { engine, keys, ttlMs, waitMs, signal } = wanted
-  refuseReentrance(engine, keys)
+export function acquireAll(wanted: CheckedLockOptions): Promise<SectionLease[]> {
+  const { engine, keys, reentrance, waitMs, signal } = wanted
+  const nested = heldHere(engine, keys)
+  if (nested[0] !== undefined && reentrance === 'refuse') throw new ReentrantLockError(nested[0])
   signal?.throwIfAborted()
-  if (keys.length === 1) return [await engine.acquire(keys[0] as string, wanted)]
+  if (keys.length > 1) return acquireSeveral(wanted, nested)
+  return acquireOne(keys[0] as string, wanted, waitMs, nested)
+}
+
+async function acquireSeveral(wanted: CheckedLockOptions, nested: readonly string[]): Promise<SectionLease[]> {
+  const { engine, keys, waitMs } = wanted
   const { clock } = engine.store
   const enteredAtMs = clock.monotonicMs()
   const leases: SectionLease[] = []
   try {
     for (const key of keys) {
       const leftMs = leases.length === 0 ? waitMs : Math.max(0, Math.ceil(waitMs - (clock.monotonicMs() - enteredAtMs)))
-      leases.push(await engine.acquire(key, { ttlMs, waitMs: leftMs, signal }))
+      leases.push(...(await acquireOne(key, wanted, leftMs, nested)))
     }
     for (const lease of leases) if (lease.hold.lostByNow()) throw lease.hold.lost
     return leases
   } catch (error) {
     for (const lease of leases.reverse()) void engine.leave(lease)
+    throw error
+  }
+}
+
+/** Publishes the wait's end, in its caller's context: the queue runs in that of whoever released, aborted or closed. */
+async function acquireOne(
+  key: string,
+  { engine, ttlMs, signal }: CheckedLockOptions,
+  waitMs: number,
+  nested: readonly string[],
+): Promise<[SectionLease]> {
+  const { store } = engine
+  const startMs = store.clock.monotonicMs()
+  try {
+    const lease = await engine.acquire(key, { ttlMs, waitMs, signal, nested: nested.includes(key) })
+    acquired(store, startMs, lease)
+    return [lease]
+  } catch (error) {
+    unavailable(store, startMs, key, error)
     throw error
   }
 }

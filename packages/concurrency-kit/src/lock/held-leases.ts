@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { ReentrantLockError } from '../errors.ts'
 import type { SectionLease } from './lease.ts'
 import type { LockEngine } from './lock-engine.ts'
 
@@ -12,15 +11,26 @@ interface Frame {
 /** The leases of the sections that the current asynchronous context runs in. */
 const frames = new AsyncLocalStorage<Frame>()
 
-/** @throws ReentrantLockError this context holds one of `keys`; a lease that is over, of work left behind, does not count. */
-export function refuseReentrance(engine: LockEngine, keys: readonly string[]): void {
+const NONE: readonly string[] = []
+
+/**
+ * Those of `keys` that this context holds; a lease that is over, of work left behind, does not count.
+ *
+ * A nested call and another caller's job that was started in this context look the same.
+ */
+export function heldHere(engine: LockEngine, keys: readonly string[]): readonly string[] {
+  let held = NONE
   for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) {
     if (frame.engine !== engine) continue
-    const held = frame.leases.find((lease) => lease.live && keys.includes(lease.key))
-    if (held !== undefined) throw new ReentrantLockError(held.key)
+    const leases = frame.leases.filter((lease) => keys.includes(lease.key) && lease.live)
+    held = held.concat(leases.map((lease) => lease.key))
   }
+  return held
 }
 
 export function runHolding<Result>(engine: LockEngine, leases: readonly SectionLease[], run: () => Result): Result {
-  return frames.run({ engine, leases, outer: frames.getStore() }, run)
+  let outer = frames.getStore()
+  // Where each section starts the next, those that are over are not kept.
+  while (outer?.leases.every((lease) => lease.ended)) outer = outer.outer
+  return frames.run({ engine, leases, outer }, run)
 }

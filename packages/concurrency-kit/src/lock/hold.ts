@@ -57,8 +57,9 @@ export class Hold {
     return this.#lost !== undefined
   }
 
-  openSection(): SectionLease {
-    const lease = new SectionLease(this, this.#nextToken, this.#store.clock.monotonicMs())
+  /** @param handedOff - Whether a section before it has had this hold. */
+  openSection(handedOff: boolean): SectionLease {
+    const lease = new SectionLease(this, this.#nextToken, this.#store.clock.monotonicMs(), handedOff)
     if (this.#nextToken !== undefined) this.#nextToken += 1n
     this.#sectionsLeft -= 1
     this.#section = lease
@@ -87,10 +88,15 @@ export class Hold {
   #onLost(why: string, cause: unknown): void {
     const error = new LeaseLostError(this.key, why, cause === undefined ? {} : { cause })
     this.#lost = error
-    if (events.lock.lost.hasSubscribers) {
+    const publish = () => {
       events.lock.lost.publish({ store: this.#store.name, key: this.key, holder: this.holder, error })
     }
+    if (events.lock.lost.hasSubscribers) (this.#section?.context ?? call)(publish)
     this.#section?.lose(error)
     this.onLost()
   }
+}
+
+function call(run: () => void): void {
+  run()
 }

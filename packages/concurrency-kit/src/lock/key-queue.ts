@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { LockUnavailableError, StoreError } from '../errors.ts'
-import { events } from '../events.ts'
 import { backoffMs } from '../time/backoff.ts'
 import { type Instant, later, msUntil, now, type TimerHandle } from '../time/clock.ts'
 import { trustedMs } from '../time/renewed-lease.ts'
@@ -200,14 +199,7 @@ export class KeyQueue {
 
   #grant(waiter: Waiter, hold: Hold, handedOff: boolean): void {
     this.#waiters.delete(waiter)
-    const lease = hold.openSection()
-    if (events.lock.acquired.hasSubscribers) {
-      const waitedMs = this.#waitedMs(waiter)
-      const token = lease.token === undefined ? {} : { fencingToken: lease.token }
-      const { name: store } = this.#store
-      events.lock.acquired.publish({ store, key: this.#key, holder: hold.holder, waitedMs, handedOff, ...token })
-    }
-    waiter.grant(lease)
+    waiter.grant(hold.openSection(handedOff))
   }
 
   #giveBack(hold: Hold): Promise<void> | undefined {
@@ -248,14 +240,6 @@ export class KeyQueue {
 
   #refuse(waiter: Waiter, error: unknown): void {
     this.#waiters.delete(waiter)
-    if (events.lock.unavailable.hasSubscribers) {
-      events.lock.unavailable.publish({
-        store: this.#store.name,
-        key: this.#key,
-        waitedMs: this.#waitedMs(waiter),
-        error,
-      })
-    }
     waiter.refuse(error)
     if (this.#waiters.size === 0) this.#wake()
   }
@@ -265,10 +249,7 @@ export class KeyQueue {
   }
 
   #unavailable(waiter: Waiter): LockUnavailableError {
-    return new LockUnavailableError(this.#key, this.#waitedMs(waiter))
-  }
-
-  #waitedMs(waiter: Waiter): number {
-    return this.#store.clock.monotonicMs() - waiter.enteredAtMs
+    const waitedMs = this.#store.clock.monotonicMs() - waiter.enteredAtMs
+    return new LockUnavailableError(this.#key, waitedMs, { nested: waiter.wanted.nested })
   }
 }

@@ -38,13 +38,18 @@ export class SectionLease implements Lease {
   /** Undefined on a store without fencing. */
   readonly token: bigint | undefined
   readonly startedAtMs: number
+  /** Under a hold that another section of this process had before. */
+  readonly handedOff: boolean
+  /** Runs what is called in the asynchronous context of the caller; undefined where nobody asks for it. */
+  context: ((run: () => void) => void) | undefined
   #controller: AbortController | undefined
   #ended = false
 
-  constructor(hold: Hold, token: bigint | undefined, startedAtMs: number) {
+  constructor(hold: Hold, token: bigint | undefined, startedAtMs: number, handedOff: boolean) {
     this.hold = hold
     this.token = token
     this.startedAtMs = startedAtMs
+    this.handedOff = handedOff
   }
 
   get key(): string {

@@ -1,5 +1,5 @@
 import type { Signal } from '../abort.ts'
-import { keyText, shown, signalOption, wholeNumber } from '../options.ts'
+import { keyText, oneOf, shown, signalOption, wholeNumber } from '../options.ts'
 import { LockEngine } from './lock-engine.ts'
 import type { LockStore } from './lock-store.ts'
 
@@ -13,7 +13,16 @@ export interface LockOptions<Key extends string | readonly string[], Fencing ext
   readonly waitMs?: number
   /** Ends the wait: the call rejects with its `reason`. A section that has begun is not touched. */
   readonly signal?: Signal | undefined
+  /**
+   * What a call does whose asynchronous context holds the key already: `'refuse'` rejects at once with
+   * `ReentrantLockError`, `'wait'` waits like any other caller. A nested call would wait for itself; a job of another
+   * caller that a shared queue or an event emitter started in this context would not, and the context cannot tell the two apart.
+   * `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
+   */
+  readonly reentrance?: 'refuse' | 'wait'
 }
+
+const REENTRANCE = ['refuse', 'wait'] as const
 
 export interface CheckedLockOptions {
   readonly engine: LockEngine
@@ -22,12 +31,13 @@ export interface CheckedLockOptions {
   readonly ttlMs: number
   readonly waitMs: number
   readonly signal: Signal | undefined
+  readonly reentrance: 'refuse' | 'wait'
 }
 
 export function checkLockOptions(options: LockOptions<string | readonly string[], boolean>): CheckedLockOptions {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`options must be an object, but is ${shown(options)}`)
-  const { key, ttlMs = 10_000, waitMs = 5_000, signal } = options
+  const { key, ttlMs = 10_000, waitMs = 5_000, signal, reentrance = 'refuse' } = options
   signalOption(signal)
   return {
     engine: LockEngine.of(options.store),
@@ -35,6 +45,7 @@ export function checkLockOptions(options: LockOptions<string | readonly string[]
     ttlMs: wholeNumber('ttlMs', ttlMs, 1),
     waitMs: wholeNumber('waitMs', waitMs, 0),
     signal,
+    reentrance: oneOf('reentrance', reentrance, REENTRANCE),
   }
 }
 

@@ -7,6 +7,8 @@ export interface Wanted {
   readonly ttlMs: number
   readonly waitMs: number
   readonly signal: Signal | undefined
+  /** The caller's asynchronous context holds the key already. */
+  readonly nested: boolean
 }
 
 /** One caller in line for a key. */

@@ -21,7 +21,7 @@ function waitsOn(time: VirtualTime) {
   })
   const enter = (waitMs: number) => {
     const waiter = new Waiter(
-      { ttlMs: 1_000, waitMs, signal: undefined },
+      { ttlMs: 1_000, waitMs, signal: undefined, nested: false },
       time.monotonicMs(),
       () => {},
       () => {},

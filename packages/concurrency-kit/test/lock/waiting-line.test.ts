@@ -4,7 +4,8 @@ import { Waiter } from '../../src/lock/waiter.ts'
 import { WaitingLine } from '../../src/lock/waiting-line.ts'
 
 const nobody = () => {}
-const newWaiter = (waitMs: number) => new Waiter({ ttlMs: 1, waitMs, signal: undefined }, 0, nobody, nobody)
+const newWaiter = (waitMs: number) =>
+  new Waiter({ ttlMs: 1, waitMs, signal: undefined, nested: false }, 0, nobody, nobody)
 
 test('whoever comes and leaves, from wherever in the line and however often, the others stand in the order in which they came', () => {
   const comings = fc.constant('come' as const)
