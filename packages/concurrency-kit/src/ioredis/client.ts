@@ -1,3 +1,4 @@
+import { expectClient } from '../client-kinds.ts'
 import type { Gathering } from '../one-write.ts'
 import { functionOption, objectWith } from '../options.ts'
 
@@ -46,6 +47,7 @@ export interface IoredisConnection {
 
 /** @throws TypeError unless `client` is one of ioredis, as far as it is used. */
 export function checkClient(client: unknown): void {
+  expectClient('client', 'an ioredis client', client)
   objectWith('client', client, ['evalsha', 'eval'])
   objectWith('client.options', Reflect.get(client as object, 'options'), [])
 }

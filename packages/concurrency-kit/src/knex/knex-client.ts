@@ -1,3 +1,4 @@
+import { expectClient } from '../client-kinds.ts'
 import { objectWith, shown } from '../options.ts'
 import type { Row, Statement } from '../sql/database.ts'
 import type { Dialect } from '../sql/dialect.ts'
@@ -40,6 +41,7 @@ export type TransactionOf<Client> = Client extends {
  * @throws TypeError not a Knex instance of a database that the stores know.
  */
 export function dialectOf(knex: KnexClient): Dialect {
+  expectClient('knex', 'a Knex instance', knex)
   if (typeof knex !== 'function') objectWith('knex', knex, [])
   for (const method of ['raw', 'transactionProvider']) {
     if (typeof Reflect.get(knex, method) !== 'function')

@@ -1,3 +1,4 @@
+import { expectClient } from '../../client-kinds.ts'
 import { objectWith, oneOf } from '../../options.ts'
 import type { PgClientOf, PgPool, PgPoolClient } from '../../pg/pg-client.ts'
 import { PgDatabase } from '../../pg/pg-database.ts'
@@ -53,6 +54,7 @@ export function pgIdempotencyStore<Pool extends PgPool>(
 ): TransactionalIdempotencyStore<PgClientOf<Pool>> {
   const { groupCommit = false } = options
   oneOf('groupCommit', groupCommit, [true, false])
+  expectClient('pool', 'a pg.Pool', options.pool)
   objectWith('pool', options.pool, ['connect'])
   const database = new PgDatabase(pgSource<PgPoolClient>(options.pool), options)
   return new SqlIdempotencyStore(

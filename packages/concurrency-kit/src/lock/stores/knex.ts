@@ -1,4 +1,5 @@
 import type { Signal } from '../../abort.ts'
+import { expectClient } from '../../client-kinds.ts'
 import type { KnexClient } from '../../knex/knex-client.ts'
 import { knexDatabase } from '../../knex/knex-database.ts'
 import { usePoolFor } from '../../knex/lease-tables.ts'
@@ -105,6 +106,7 @@ class KnexLockStore implements LockStore<true> {
     this.#places = new Places({ environment, giveBack })
     if (listener === undefined) return
     if (name === 'sqlite') throw new TypeError('listener must not be given on SQLite, which announces nothing')
+    expectClient('listener', 'a pg.Client', listener)
     objectWith('listener', listener, ['query', 'on', 'removeListener'])
     if ('totalCount' in listener)
       throw new TypeError('listener must be a client, but is a pool: it lends another each time')

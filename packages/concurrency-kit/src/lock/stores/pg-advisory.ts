@@ -1,3 +1,4 @@
+import { expectClient } from '../../client-kinds.ts'
 import { objectWith, wholeNumber } from '../../options.ts'
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import { endLeases } from '../lock-engine.ts'
@@ -67,6 +68,7 @@ class PgAdvisoryLockStore implements LockStore<false> {
   readonly #locks: ConnectionLocks
 
   constructor({ pool, commandMs = 2_000, handOff, environment = systemEnvironment }: PgAdvisoryLockStoreOptions) {
+    expectClient('pool', 'a pg.Pool', pool)
     objectWith('pool', pool, ['connect'])
     this.commandMs = wholeNumber('commandMs', commandMs, 1)
     this.environment = environment

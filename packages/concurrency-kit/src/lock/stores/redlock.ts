@@ -1,3 +1,4 @@
+import { expectClient } from '../../client-kinds.ts'
 import type { StoreError } from '../../errors.ts'
 import { events } from '../../events.ts'
 import { objectWith, shown, wholeNumber } from '../../options.ts'
@@ -209,12 +210,14 @@ class RedlockLockStore implements LockStore<false> {
 
 /** @throws TypeError, RangeError unless this instance tries once, over an odd number of nodes. */
 function nodesOf(redlock: Redlock5 | Redlock4): readonly RedlockNode[] {
+  expectClient('redlock', 'an instance of redlock', redlock)
   objectWith('redlock', redlock, ['acquire', 'extend', 'release', 'listenerCount', 'emit'])
   const nodes: unknown = 'servers' in redlock ? redlock.servers : redlock.clients
   if (typeof Object(nodes)[Symbol.iterator] !== 'function')
     throw new TypeError(`redlock.clients must be a list of nodes, but is ${shown(nodes)}`)
   const list = [...(nodes as Iterable<RedlockNode>)]
   list.forEach((node, index) => {
+    expectClient(`redlock.clients[${index}]`, 'an ioredis client', node)
     objectWith(`redlock.clients[${index}]`, node, ['evalsha', 'eval'])
   })
   if (list.length % 2 === 0) throw new RangeError(`redlock must have an odd number of nodes, but has ${list.length}`)

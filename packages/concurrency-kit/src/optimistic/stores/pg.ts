@@ -1,3 +1,4 @@
+import { expectClient } from '../../client-kinds.ts'
 import { objectWith } from '../../options.ts'
 import type { PgPool, PgPoolClient, PgStatements } from '../../pg/pg-client.ts'
 import { PgDatabase } from '../../pg/pg-database.ts'
@@ -56,6 +57,7 @@ export function pgVersionedStore<Value extends object, Id>(
   options: PgVersionedStoreOptions<Value>,
 ): TransactableVersionedStore<Id, Value, never, PgStatements> {
   const { pool, commandMs = 5_000, environment } = options
+  expectClient('pool', 'a pg.Pool', pool)
   objectWith('pool', pool, ['connect'])
   return sqlVersionedStore(new PgDatabase(pgSource<PgPoolClient>(pool), { commandMs, environment }), options)
 }
