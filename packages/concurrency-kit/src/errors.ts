@@ -25,9 +25,21 @@ export class LockUnavailableError extends ConcurrencyKitError {
   readonly key: string
   /** How long the caller waited, in ms. */
   readonly waitedMs: number
-  constructor(key: string, waitedMs: number, options?: ErrorOptions & { nested?: boolean }) {
+  /** @param options.noLock - What the key holds, where that is no lock. */
+  constructor(
+    key: string,
+    waitedMs: number,
+    options?: ErrorOptions & { nested?: boolean; noLock?: string | undefined },
+  ) {
+    const lock = `lock ${JSON.stringify(key)}`
+    const ms = `${Math.round(waitedMs)} ms`
     const nested = options?.nested === true ? `: this asynchronous context already holds it; ${BIND}` : ''
-    super(`lock ${JSON.stringify(key)} was not free within ${Math.round(waitedMs)} ms${nested}`, options)
+    super(
+      options?.noLock === undefined
+        ? `${lock} was not free within ${ms}${nested}`
+        : `${lock} cannot be acquired: after ${ms} its key still holds something that is no lock: ${options.noLock}`,
+      options,
+    )
     this.key = key
     this.waitedMs = waitedMs
   }

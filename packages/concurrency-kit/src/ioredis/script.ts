@@ -56,7 +56,10 @@ export function storeErrorOf(client: IoredisClient, what: string, cause: unknown
   const resends = client.options.autoResendUnfulfilledCommands !== false
   const message = messageOf(cause)
   const transient = PASSING.test(message) || (!resends && PASSING_UNLESS_RESENT.test(message))
-  return new StoreError(`${what} failed`, { cause, transient })
+  const why = message.includes('WRONGTYPE')
+    ? ': the key holds something that is no lock, record or row of this store'
+    : ''
+  return new StoreError(`${what} failed${why}`, { cause, transient })
 }
 
 function messageOf(error: unknown): string {

@@ -42,6 +42,8 @@ export class KeyQueue {
   /** The loop that seeks a lease while somebody waits, if it is running. */
   #working: Promise<void> | undefined
   #polls = 0
+  /** What the key holds where that is no lock, by the latest answer. */
+  #noLock: string | undefined
   #mayBeFree = false
   #wake: () => void = () => {}
   #unwatch: (() => void) | undefined
@@ -128,6 +130,7 @@ export class KeyQueue {
     try {
       const { answer, sentAt } = await this.#acquire(holder, asking.wanted.ttlMs)
       asking.attempt = 'answered'
+      this.#noLock = answer.acquired ? undefined : answer.noLock
       if (answer.acquired) return await this.#take(holder, asking.wanted.ttlMs, answer, sentAt)
       asking.overdue ||= asking.endMs <= this.#store.clock.monotonicMs()
       if (asking.overdue && asking.inLine) this.#refuse(asking, this.#unavailable(asking))
@@ -250,6 +253,6 @@ export class KeyQueue {
 
   #unavailable(waiter: Waiter): LockUnavailableError {
     const waitedMs = this.#store.clock.monotonicMs() - waiter.enteredAtMs
-    return new LockUnavailableError(this.#key, waitedMs, { nested: waiter.wanted.nested })
+    return new LockUnavailableError(this.#key, waitedMs, { nested: waiter.wanted.nested, noLock: this.#noLock })
   }
 }

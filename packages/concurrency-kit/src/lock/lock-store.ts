@@ -44,6 +44,8 @@ export type AcquireResult =
       readonly acquired: false
       /** Ms until the key is free if nobody renews or releases it, where the store knows. */
       readonly freeInMs?: number
+      /** What the key holds, such as `a list`, where the store sees that it is no lock: callers wait, and are then told. */
+      readonly noLock?: string
     }
 
 export interface ExtendRequest {

@@ -43,7 +43,17 @@ export function isMalformed(error: unknown): boolean {
 }
 
 export function asStoreError(what: string, error: unknown): StoreError {
-  return isStoreError(error) ? error : new StoreError(`${what} failed`, { cause: error, transient: passes(error) })
+  if (isStoreError(error)) return error
+  return new StoreError(`${what} failed${missingTable(error)}`, { cause: error, transient: passes(error) })
+}
+
+/** Says which table is missing, where that is the reason, and who makes the kit's. */
+function missingTable(error: unknown): string {
+  const message = error instanceof Error ? error.message : ''
+  const isMissing = sqlState(error) === '42P01' || /\bno such table: /.test(message)
+  if (!isMissing) return ''
+  const named = /relation "[^"]+" does not exist|no such table: \S+/.exec(message)?.[0] ?? 'a table does not exist'
+  return `: ${named}; createTables or tableStatements of concurrency-kit/knex make the tables of the kit`
 }
 
 function codeOf(error: unknown): string | undefined {

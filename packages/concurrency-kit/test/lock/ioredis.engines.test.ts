@@ -58,7 +58,10 @@ onRedis.describe('what is on the server', () => {
     const { client, store, close } = lockProcess()
     const key = freshKey()
     await client.set(key, 'by hand')
-    expect(await rivalOn(store, key).acquire()).toEqual({ acquired: false })
+    expect(await rivalOn(store, key).acquire()).toEqual({
+      acquired: false,
+      noLock: 'a value that never expires',
+    })
     await client.del(key)
     await close()
   })

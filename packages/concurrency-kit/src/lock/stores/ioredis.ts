@@ -89,7 +89,8 @@ class IoredisLockStore implements LockStore<true> {
       return { acquired: true, firstToken: BigInt(String(shared)) + BigInt(Number(value)), tokens }
     }
     const freeInMs = Number(value)
-    return freeInMs < 0 ? { acquired: false } : { acquired: false, freeInMs: Math.max(1, freeInMs) }
+    if (freeInMs < 0) return { acquired: false, noLock: 'a value that never expires' }
+    return { acquired: false, freeInMs: Math.max(1, freeInMs) }
   }
 
   async extend({ key, holder, ttlMs }: ExtendRequest): Promise<boolean> {

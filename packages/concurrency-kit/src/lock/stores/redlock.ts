@@ -13,6 +13,7 @@ import type {
   ReleaseRequest,
 } from '../lock-store.ts'
 import { Ballot, isFailure, type RedlockNode } from './redlock/ballot.ts'
+import { ForeignValues } from './redlock/foreign-values.ts'
 
 /** What redlock has of a lock that it acquired. */
 interface RedlockLock {
@@ -105,6 +106,7 @@ class RedlockLockStore implements LockStore<false> {
   readonly #nodes: readonly RedlockNode[]
   readonly #nodeMs: number
   readonly #held = new Map<string, Held>()
+  readonly #foreign: ForeignValues
   /** At this many, those that were never released and are over are dropped. */
   #sweepAt = 64
 
@@ -115,6 +117,7 @@ class RedlockLockStore implements LockStore<false> {
     this.#nodeMs = wholeNumber('nodeMs', nodeMs ?? Math.ceil(commandMs / 4), 1, commandMs)
     if (handOff !== undefined) this.handOff = handOff
     this.environment = environment ?? systemEnvironment
+    this.#foreign = new ForeignValues(this.#nodeMs, this.environment.clock)
   }
 
   async tryAcquire({ key, holder, ttlMs }: AcquireRequest): Promise<AcquireResult> {
@@ -124,12 +127,14 @@ class RedlockLockStore implements LockStore<false> {
     })
     try {
       const lock = await this.#on(ballot).acquire([key], ttlMs)
+      this.#foreign.forget(key)
       this.#keep(holder, { key, lock, ballot, before: new Set() })
       return { acquired: true }
     } catch (error) {
       if (!ballot.begun || ballot.won) throw error
       if (await ballot.isBlockedBy(isFailure)) throw ballot.failure(`tryAcquire of ${this.name}`)
-      return { acquired: false }
+      const noLock = await this.#foreign.at(key, ballot.opponent)
+      return noLock === undefined ? { acquired: false } : { acquired: false, noLock }
     }
   }
 

@@ -75,6 +75,11 @@ export class Ballot {
     return this.#count((vote) => vote === 'for') >= this.#majority
   }
 
+  /** A node that voted against, and so is there to be asked why. */
+  get opponent(): RedlockNode | undefined {
+    return this.#voters.find(({ vote }) => vote === 'against')?.node
+  }
+
   /** The nodes that have what was voted for; one that failed still has what it granted `before`. */
   grantedBy(before: ReadonlySet<RedlockNode>): Set<RedlockNode> {
     const granted = this.#voters.filter(({ node, vote }) => vote === 'for' || (isFailure(vote) && before.has(node)))
