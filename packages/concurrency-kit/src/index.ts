@@ -13,6 +13,7 @@ export type {
 } from './idempotency/idempotency-options.ts'
 export type * from './idempotency/idempotency-store.ts'
 export type { JsonCompatible } from './idempotency/json-value.ts'
+export { jsonWithDates } from './idempotency/json-with-dates.ts'
 export type { LeasedContext } from './idempotency/leased-run.ts'
 export { type PurgeOptions, type PurgeProgress, purgeExpired } from './idempotency/purge-expired.ts'
 export { type MemoryIdempotencyStoreOptions, memoryIdempotencyStore } from './idempotency/stores/memory.ts'

@@ -23,7 +23,7 @@ export interface ResultOptions<Result> {
   readonly finalErrors?: FinalErrors
 }
 
-export interface RunOptions<Result> extends RequestOptions, ResultOptions<Result> {
+export interface RunOptions<Result> extends RequestOptions, ResultOptions<NoInfer<Result>> {
   /** Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000 */
   readonly waitMs?: number
   /** How long the record answers, in ms, integer from 1 to 3_155_760_000_000 (100 years). @defaultValue 86_400_000 (24 h) */

@@ -112,13 +112,22 @@ function nameOf(value: object): string {
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class instance'
 }
 
-/** `Value` where JSON carries it; `never` for those parts that it does not. */
-export type JsonCompatible<Value> = Value extends string | number | boolean | null | undefined
+type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }
+
+/**
+ * `Value` where JSON carries it; `never` for those parts that it does not.
+ *
+ * `unknown` passes, at any depth, and is checked when it is stored. What is JSON as a whole is not looked into: a recursive type
+ * has no end.
+ */
+export type JsonCompatible<Value> = unknown extends Value
   ? Value
-  : Value extends bigint | symbol | ((...args: never[]) => unknown)
-    ? never
-    : Value extends object
-      ? { [Key in keyof Value]: JsonCompatible<Value[Key]> }
-      : [Value] extends [void]
-        ? Value
-        : never
+  : Value extends Json
+    ? Value
+    : Value extends bigint | symbol | ((...args: never[]) => unknown)
+      ? never
+      : Value extends object
+        ? { [Key in keyof Value]: JsonCompatible<Value[Key]> }
+        : [Value] extends [void]
+          ? Value
+          : never

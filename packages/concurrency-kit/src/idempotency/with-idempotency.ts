@@ -4,6 +4,7 @@ import { type Environment, systemEnvironment } from '../time/clock.ts'
 import type { Codec } from './codec.ts'
 import { Flights } from './flights.ts'
 import { type CheckedRun, checkRun, type LeasedOptions, type TransactionalOptions } from './idempotency-options.ts'
+import type { LeasedIdempotencyStore, TransactionalIdempotencyStore } from './idempotency-store.ts'
 import type { JsonCompatible } from './json-value.ts'
 import { type LeasedContext, runLeased } from './leased-run.ts'
 import { decode } from './settlement.ts'
@@ -50,11 +51,16 @@ export function withIdempotency<Result>(
   options: LeasedOptions<Result> & StorableBy<NoInfer<Result>>,
   handler: (context: LeasedContext) => Result | PromiseLike<Result>,
 ): Promise<Result>
+/** Either of the above by the kind of its store: TypeScript 7 reports the last overload alone, and this one fails for the right reason. */
+export function withIdempotency<Store extends AnyStore, Result>(
+  options: { readonly store: Store } & OptionsOf<Store, Result> & StorableBy<NoInfer<Result>>,
+  handler: (context: ContextOf<Store>) => Result | PromiseLike<Result>,
+): Promise<Result>
 export async function withIdempotency<Transaction, Result>(
   options: TransactionalOptions<Transaction, Result> | LeasedOptions<Result>,
   handler: Handler<Transaction, Result>,
 ): Promise<Result> {
-  const run = checkRun(options)
+  const run = checkRun<Result>(options)
   functionOption('handler', handler)
   const attempts = attemptsOf(options, run, handler)
   const { store } = options
@@ -66,12 +72,19 @@ export async function withIdempotency<Transaction, Result>(
   )
 }
 
-/** A result that JSON does not carry needs a codec; `unknown`, which it also is while types are inferred, is checked when it runs. */
-type StorableBy<Result> = unknown extends Result
-  ? unknown
-  : [Result] extends [JsonCompatible<Result>]
-    ? unknown
-    : { readonly codec: Codec<Result> }
+/** A result that JSON does not carry needs a codec. */
+type StorableBy<Result> = [Result] extends [JsonCompatible<Result>] ? unknown : { readonly codec: Codec<Result> }
+
+// biome-ignore lint/suspicious/noExplicitAny: a store of any transaction
+type AnyStore = TransactionalIdempotencyStore<any> | LeasedIdempotencyStore
+
+type OptionsOf<Store, Result> =
+  Store extends TransactionalIdempotencyStore<infer Transaction>
+    ? TransactionalOptions<Transaction, Result>
+    : LeasedOptions<Result>
+
+type ContextOf<Store> =
+  Store extends TransactionalIdempotencyStore<infer Transaction> ? TransactionalContext<Transaction> : LeasedContext
 
 /** The overloads have paired it with its kind of store. */
 type Handler<Transaction, Result> = (
