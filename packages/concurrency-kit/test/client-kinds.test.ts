@@ -1,9 +1,11 @@
 import { createClient } from '@redis/client'
+// @ts-expect-error it has no types
 import Database from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import createKnex from 'knex'
 import pg from 'pg'
 import postgres from 'postgres'
+// @ts-expect-error its types are not found
 import Redlock from 'redlock'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ioredisIdempotencyStore, ioredisLockStore, ioredisVersionedStore } from '../src/entries/ioredis.ts'
