@@ -1,3 +1,4 @@
+import type { Signal } from '../abort.ts'
 import { AmbiguousOutcomeError, FingerprintMismatchError, IdempotencyInProgressError } from '../errors.ts'
 import { events } from '../events.ts'
 import { ask } from '../store-command.ts'
@@ -27,7 +28,7 @@ export async function waitForClaim<Result>(
   const enteredAtMs = clock.monotonicMs()
   for (let asked = 1; ; asked += 1) {
     signal?.throwIfAborted()
-    const { answer, sentAt } = await askForClaim(store, claim)
+    const { answer, sentAt } = await askForClaim(store, claim, signal)
     if (answer.status === 'claimed') return { attempt: answer.attempt, sentAt }
     // A run of another payload may fail and leave nothing: until then it refuses nobody.
     if (answer.status !== 'in_progress') {
@@ -48,18 +49,18 @@ export async function waitForClaim<Result>(
 async function askForClaim(
   store: LeasedIdempotencyStore,
   claim: ClaimRequest,
+  callers: Signal | undefined,
 ): Promise<{ answer: ClaimResult; sentAt: Instant }> {
   const { clock } = store.environment ?? systemEnvironment
   const limitMs = Math.min(COMMAND_MS, trustedMs(claim.leaseMs))
   for (let asked = 1; ; asked += 1) {
     const sentAt = now(clock)
     try {
-      const answer = await ask(`claim of ${store.name}`, limitMs, clock, ({ signal }) =>
-        store.claim({ ...claim, signal }),
-      )
+      const command = ({ signal }: { readonly signal: Signal }) => store.claim({ ...claim, signal })
+      const answer = await ask(`claim of ${store.name}`, limitMs, clock, command, undefined, callers)
       return { answer, sentAt }
     } catch (error) {
-      if (asked === 1) continue
+      if (asked === 1 && callers?.aborted !== true) continue
       // It may have been granted in the place of an owner that vanished: then whoever comes next must be told of that.
       void giveUp(claim.takeOver ? 'renew' : 'abandon', store, claim)
       throw error

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { listen } from '../../abort.ts'
 import { StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction, Statement } from '../../sql/database.ts'
 import type { Clock } from '../../time/clock.ts'
@@ -20,6 +21,8 @@ interface Member<Transaction> {
   readonly request: AttemptRequest
   readonly handler: Handler<Transaction>
   readonly resolve: (result: AttemptResult | Promise<AttemptResult>) => void
+  /** Whether it is still wanted; from then on its signal withdraws it no more. */
+  take(): boolean
 }
 
 export interface GroupCommitOptions<Transaction> {
@@ -56,9 +59,19 @@ export class GroupCommit<Transaction> {
 
   attempt(request: AttemptRequest, handler: Handler<Transaction>): Promise<AttemptResult> {
     if (!this.#possible) return this.#options.alone(request, handler)
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const { signal } = request
+      let wanted = true
+      const stopListening = listen(signal, () => {
+        wanted = false
+        reject(signal?.reason)
+      })
+      const take = () => {
+        stopListening()
+        return wanted
+      }
       // Run in the context of its own caller, whoever's turn of the event loop it is.
-      this.#waiting.push({ request, handler: AsyncResource.bind(handler), resolve })
+      this.#waiting.push({ request, handler: AsyncResource.bind(handler), resolve, take })
       this.#startSoon()
     })
   }
@@ -92,11 +105,12 @@ export class GroupCommit<Transaction> {
     }
     const { clock } = this.#options
     const timer = clock.setTimer(over, GROUP_MS)
-    void (members.length === 1 ? this.#alone(members) : this.#together(members)).then(over)
+    void (members.length === 1 ? this.#alone(members) : this.#claimed(members)).then(over)
   }
 
   async #alone(members: readonly Member<Transaction>[]): Promise<void> {
-    const results = members.map(({ request, handler, resolve }) => {
+    const results = members.map(({ request, handler, resolve, take }) => {
+      if (!take()) return undefined
       const result = this.#options.alone(request, handler)
       resolve(result)
       return result
@@ -104,15 +118,9 @@ export class GroupCommit<Transaction> {
     await Promise.allSettled(results)
   }
 
-  async #together(all: readonly Member<Transaction>[]): Promise<void> {
-    const members = all.filter(({ request }) => request.signal?.aborted !== true)
-    const gone = all.filter((member) => !members.includes(member))
-    await Promise.all([this.#alone(gone), this.#claimed(members)])
-  }
-
-  async #claimed(members: Member<Transaction>[]): Promise<void> {
+  async #claimed(all: Member<Transaction>[]): Promise<void> {
     // In one order everywhere: groups of two processes would otherwise wait for each other's keys.
-    members.sort((a, b) => compare(a.request.scope, b.request.scope) || compare(a.request.key, b.request.key))
+    let members = all.sort((a, b) => compare(a.request.scope, b.request.scope) || compare(a.request.key, b.request.key))
     const { name, database, claim } = this.#options
     let owned: OwnedTransaction<Transaction> | undefined
     let granted: Member<Transaction>[]
@@ -122,6 +130,7 @@ export class GroupCommit<Transaction> {
         this.#possible = false
         throw new StoreError('its client does not pipeline')
       }
+      members = members.filter(({ take }) => take())
       const claims = members.map(({ request }) => claim(request))
       const claimed = await owned.claimAll(`claims of ${name}`, claims, database.dialect.unboundWait)
       granted = members.filter((_, index) => claimed[index]?.length === 1)

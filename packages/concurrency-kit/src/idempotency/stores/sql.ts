@@ -81,14 +81,17 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     return this.#groups.attempt(request, handler)
   }
 
-  /** An attempt that was rolled back because its statements had been prepared before the table changed counts as none. */
+  /** A claim that failed because it had been prepared before the table changed is made again; as yet no handler has run. */
   async #alone(
     request: AttemptRequest,
     handler: (transaction: Transaction) => Promise<Settlement>,
   ): Promise<AttemptResult> {
-    for (let repeats = 0; ; repeats += 1) {
-      const result = await this.#once(request, handler)
-      const again = result.status === 'retry' && result.ambiguous !== true && preparedIsOutdated(result.cause)
+    for (let repeats = 0, ran = false; ; repeats += 1) {
+      const result = await this.#once(request, (transaction) => {
+        ran = true
+        return handler(transaction)
+      })
+      const again = !ran && result.status === 'retry' && preparedIsOutdated(result.cause)
       if (!again || repeats === MOST_REPEATS) return result
     }
   }

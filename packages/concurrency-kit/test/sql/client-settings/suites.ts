@@ -163,7 +163,7 @@ function provePurge({ test }: ContractRunner, open: () => Promise<Opened>): void
     for (let number = 0; number < 150; number += 1) {
       const call = { key: `expired ${number}`, retentionMs: 1 }
       await (store.kind === 'leased'
-        ? withIdempotency({ ...call, store, leaseMs: 1, onAmbiguous: 'rerun' }, () => 1)
+        ? withIdempotency({ ...call, store, onAmbiguous: 'rerun' }, () => 1)
         : withIdempotency({ ...call, store }, () => 1))
     }
     await setTimeout(10)
