@@ -10,102 +10,108 @@ import {
   knexLockStore,
 } from '../../../src/entries/knex.ts'
 import { pgIdempotencyStore } from '../../../src/entries/pg.ts'
-import type { ContractRunner } from '../../../src/entries/testing-runner.ts'
+import { type ContractRunner, idempotencyStoreContract, lockStoreContract } from '../../../src/entries/testing.ts'
 import { isAmbiguousOutcomeError } from '../../../src/errors.ts'
 import { fingerprintOf } from '../../../src/idempotency/fingerprint.ts'
 import type {
   LeasedIdempotencyStore,
   TransactionalIdempotencyStore,
 } from '../../../src/idempotency/idempotency-store.ts'
-import { idempotencyStoreContract } from '../../../src/idempotency/idempotency-store-contract.ts'
 import { purgeExpired } from '../../../src/idempotency/purge-expired.ts'
 import { withIdempotency } from '../../../src/idempotency/with-idempotency.ts'
-import { lockStoreContract } from '../../../src/lock/lock-store-contract.ts'
 import { connectTo, sqliteFile } from '../../support/sqlite.ts'
 import { bigIntegers, camelCase, type Setting } from './settings.ts'
 
 type Suite = (runner: ContractRunner, setting: Setting) => void
 
-const hasBigIntegers = (setting: Setting) => setting === 'integers as BigInt' || setting === 'both'
-const hasCamelCase = (setting: Setting) => setting === 'identifiers in camelCase' || setting === 'both'
+const hasBigIntegers = (setting: Setting) => setting === 'integers as BigInt'
+const hasCamelCase = (setting: Setting) => setting === 'identifiers in camelCase'
 
 /** Through Knex on SQLite; each test has a file of its own. */
 export const ON_SQLITE: Readonly<Record<string, Suite>> = {
   knexIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { idempotency: true })
       await plain.raw('CREATE TABLE effects (id INTEGER PRIMARY KEY)')
       const count = async () => (await plain.raw('SELECT count(*) AS n FROM effects'))[0].n
       const add = async (transaction: Knex.Transaction) =>
         void (await transaction.raw('INSERT INTO effects DEFAULT VALUES'))
-      return { store: knexIdempotencyStore({ knex }), effects: { add, count }, close }
+      return {
+        store: knexIdempotencyStore({ knex }),
+        rival: knexIdempotencyStore({ knex: rivals }),
+        effects: { add, count },
+        close,
+      }
     }
-    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on SQLite', open)
+    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on SQLite', open, { kind: 'transactional' })
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { leasedIdempotency: true })
-      return { store: knexLeasedIdempotencyStore({ knex }), close }
+      return { store: knexLeasedIdempotencyStore({ knex }), rival: knexLeasedIdempotencyStore({ knex: rivals }), close }
     }
-    idempotencyStoreContract(runner, 'knex on SQLite, leased', open)
+    idempotencyStoreContract(runner, 'knex on SQLite, leased', open, { kind: 'leased' })
     provePurge(runner, open)
     proveRefusal(runner, open)
   },
   knexLockStore: (runner, setting) =>
     lockStoreContract(runner, 'knex on SQLite', async () => {
-      const { knex, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { locks: true })
-      const store = knexLockStore({ knex })
-      return { store, close: () => store.close().then(close) }
+      const [store, rival] = [knexLockStore({ knex }), knexLockStore({ knex: rivals })]
+      return { store, rival, close: () => Promise.all([store.close(), rival.close()]).then(close) }
     }),
 }
 
 async function sqlite(setting: Setting) {
   const file = sqliteFile()
-  const knex = file.connect({ safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} })
+  const options = { safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} }
+  const [knex, rivals] = [file.connect(options), file.connect(options)]
   const plain = connectTo(file.file)
   const close = async () => {
     await plain.destroy()
     await file.close()
   }
-  return { knex, plain, close }
+  return { knex, rivals, plain, close }
 }
 
 /** On the Postgres of `DATABASE_URL`; each test has tables of its own. */
 export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
   knexIdempotencyStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     const open = async () => {
       const { effects, table } = await tables('idempotency')
       const add = async (transaction: Knex.Transaction) => void (await transaction.raw(effects.add))
       return {
         store: knexIdempotencyStore({ knex, table }),
+        rival: knexIdempotencyStore({ knex: rivals, table }),
         effects: { add, count: effects.count },
         close: async () => {},
       }
     }
-    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on Postgres', open)
+    idempotencyStoreContract<Knex.Transaction>(runner, 'knex on Postgres', open, { kind: 'transactional' })
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     const open = async () => {
       const { table } = await tables('leasedIdempotency')
-      return { store: knexLeasedIdempotencyStore({ knex, table }), close: async () => {} }
+      const rival = knexLeasedIdempotencyStore({ knex: rivals, table })
+      return { store: knexLeasedIdempotencyStore({ knex, table }), rival, close: async () => {} }
     }
-    idempotencyStoreContract(runner, 'knex on Postgres, leased', open)
+    idempotencyStoreContract(runner, 'knex on Postgres, leased', open, { kind: 'leased' })
     provePurge(runner, open)
     proveRefusal(runner, open)
   },
   knexLockStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     lockStoreContract(runner, 'knex on Postgres', async () => {
       const { table } = await tables('locks')
-      const store = knexLockStore({ knex, table })
-      return { store, close: () => store.close() }
+      const [store, rival] = [knexLockStore({ knex, table }), knexLockStore({ knex: rivals, table })]
+      return { store, rival, close: async () => void (await Promise.all([store.close(), rival.close()])) }
     })
   },
   pgIdempotencyStore: (runner, setting) => throughPg(runner, setting, false, false),
@@ -115,14 +121,16 @@ export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
 
 function throughPg(runner: ContractRunner, setting: Setting, pipeline: boolean, groupCommit: boolean): void {
   const types = hasBigIntegers(setting) ? { types: bigIntegers } : {}
-  const pool = new pg.Pool({ connectionString: url(), pipeline, ...types }).on('error', () => {})
+  const connect = () => new pg.Pool({ connectionString: url(), pipeline, ...types }).on('error', () => {})
+  const [pool, rivals] = [connect(), connect()]
   const open = async () => {
     const { effects, table } = await tables('idempotency')
     const add = async (transaction: pg.PoolClient) => void (await transaction.query(effects.add))
     const store = pgIdempotencyStore({ pool, groupCommit, table })
-    return { store, effects: { add, count: effects.count }, close: async () => {} }
+    const rival = pgIdempotencyStore({ pool: rivals, groupCommit, table })
+    return { store, rival, effects: { add, count: effects.count }, close: async () => {} }
   }
-  idempotencyStoreContract<pg.PoolClient>(runner, 'pg', open)
+  idempotencyStoreContract<pg.PoolClient>(runner, 'pg', open, { kind: 'transactional' })
   provePurge(runner, open)
 }
 
@@ -159,7 +167,7 @@ function provePurge({ test }: ContractRunner, open: () => Promise<Opened>): void
     for (let number = 0; number < 150; number += 1) {
       const call = { key: `expired ${number}`, retentionMs: 1 }
       await (store.kind === 'leased'
-        ? withIdempotency({ ...call, store, leaseMs: 1, onAmbiguous: 'rerun' }, () => 1)
+        ? withIdempotency({ ...call, store, onAmbiguous: 'rerun' }, () => 1)
         : withIdempotency({ ...call, store }, () => 1))
     }
     await setTimeout(10)
