@@ -11,8 +11,15 @@ export interface Outcomes {
 /** A test that is not over by then has failed: a broken store may keep it waiting for ever. */
 const LIMIT_MS = 8_000
 
-/** Runs a published suite as data instead of as tests. All at once, as they are independent. */
-export async function outcomesOf(suite: (runner: ContractRunner) => void): Promise<Outcomes> {
+/**
+ * Runs a published suite as data instead of as tests, which are independent.
+ *
+ * @param atOnce - How many of them run at the same time. @defaultValue all
+ */
+export async function outcomesOf(
+  suite: (runner: ContractRunner) => void,
+  atOnce = Number.POSITIVE_INFINITY,
+): Promise<Outcomes> {
   const groups: string[] = []
   const tests = new Map<string, () => Promise<void>>()
   const [passed, failed, skipped]: [string[], string[], string[]] = [[], [], []]
@@ -27,13 +34,14 @@ export async function outcomesOf(suite: (runner: ContractRunner) => void): Promi
       skip: (name: string) => void skipped.push(named(name)),
     }),
   })
-  await Promise.all(
-    Array.from(tests, ([name, body]) =>
-      Promise.race([body().then(() => true), setTimeout(LIMIT_MS, false)]).then(
-        (over) => void (over ? passed : failed).push(name),
-        () => void failed.push(name),
-      ),
-    ),
-  )
+  const waiting = [...tests]
+  const runAll = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, body] = next
+      const over = await Promise.race([body().then(() => true), setTimeout(LIMIT_MS, false)]).catch(() => false)
+      void (over ? passed : failed).push(name)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, tests.size) }, runAll))
   return { passed, failed, skipped }
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import pg from 'pg'
 
 /** What applications set their clients to, which changes what comes back of a statement. */
-export const SETTINGS = ['integers as BigInt', 'identifiers in camelCase', 'both'] as const
+export const SETTINGS = ['integers as BigInt', 'identifiers in camelCase'] as const
 export type Setting = (typeof SETTINGS)[number]
 
 /** Whole numbers of 2, 4 and 8 bytes. */

@@ -24,31 +24,34 @@ import { bigIntegers, camelCase, type Setting } from './settings.ts'
 
 type Suite = (runner: ContractRunner, setting: Setting) => void
 
-const hasBigIntegers = (setting: Setting) => setting === 'integers as BigInt' || setting === 'both'
-const hasCamelCase = (setting: Setting) => setting === 'identifiers in camelCase' || setting === 'both'
+const hasBigIntegers = (setting: Setting) => setting === 'integers as BigInt'
+const hasCamelCase = (setting: Setting) => setting === 'identifiers in camelCase'
 
 /** Through Knex on SQLite; each test has a file of its own. */
 export const ON_SQLITE: Readonly<Record<string, Suite>> = {
   knexIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, another, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { idempotency: true })
       await plain.raw('CREATE TABLE effects (id INTEGER PRIMARY KEY)')
       const count = async () => (await plain.raw('SELECT count(*) AS n FROM effects'))[0].n
       const add = async (transaction: Knex.Transaction) =>
         void (await transaction.raw('INSERT INTO effects DEFAULT VALUES'))
-      const rival = knexIdempotencyStore({ knex: another() })
-      return { store: knexIdempotencyStore({ knex }), rival, effects: { add, count }, close }
+      return {
+        store: knexIdempotencyStore({ knex }),
+        rival: knexIdempotencyStore({ knex: rivals }),
+        effects: { add, count },
+        close,
+      }
     }
     idempotencyStoreContract<Knex.Transaction>(runner, 'knex on SQLite', open, { kind: 'transactional' })
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
     const open = async () => {
-      const { knex, another, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { leasedIdempotency: true })
-      const rival = knexLeasedIdempotencyStore({ knex: another() })
-      return { store: knexLeasedIdempotencyStore({ knex }), rival, close }
+      return { store: knexLeasedIdempotencyStore({ knex }), rival: knexLeasedIdempotencyStore({ knex: rivals }), close }
     }
     idempotencyStoreContract(runner, 'knex on SQLite, leased', open, { kind: 'leased' })
     provePurge(runner, open)
@@ -56,36 +59,35 @@ export const ON_SQLITE: Readonly<Record<string, Suite>> = {
   },
   knexLockStore: (runner, setting) =>
     lockStoreContract(runner, 'knex on SQLite', async () => {
-      const { knex, another, plain, close } = await sqlite(setting)
+      const { knex, rivals, plain, close } = await sqlite(setting)
       await createTables(plain, { locks: true })
-      const [store, rival] = [knexLockStore({ knex }), knexLockStore({ knex: another() })]
+      const [store, rival] = [knexLockStore({ knex }), knexLockStore({ knex: rivals })]
       return { store, rival, close: () => Promise.all([store.close(), rival.close()]).then(close) }
     }),
 }
 
 async function sqlite(setting: Setting) {
   const file = sqliteFile()
-  const another = () =>
-    file.connect({ safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} })
-  const knex = another()
+  const options = { safeIntegers: hasBigIntegers(setting), settings: hasCamelCase(setting) ? camelCase : {} }
+  const [knex, rivals] = [file.connect(options), file.connect(options)]
   const plain = connectTo(file.file)
   const close = async () => {
     await plain.destroy()
     await file.close()
   }
-  return { knex, another, plain, close }
+  return { knex, rivals, plain, close }
 }
 
 /** On the Postgres of `DATABASE_URL`; each test has tables of its own. */
 export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
   knexIdempotencyStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     const open = async () => {
       const { effects, table } = await tables('idempotency')
       const add = async (transaction: Knex.Transaction) => void (await transaction.raw(effects.add))
       return {
         store: knexIdempotencyStore({ knex, table }),
-        rival: knexIdempotencyStore({ knex, table }),
+        rival: knexIdempotencyStore({ knex: rivals, table }),
         effects: { add, count: effects.count },
         close: async () => {},
       }
@@ -94,21 +96,21 @@ export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
     provePurge(runner, open)
   },
   knexLeasedIdempotencyStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     const open = async () => {
       const { table } = await tables('leasedIdempotency')
-      const another = () => knexLeasedIdempotencyStore({ knex, table })
-      return { store: another(), rival: another(), close: async () => {} }
+      const rival = knexLeasedIdempotencyStore({ knex: rivals, table })
+      return { store: knexLeasedIdempotencyStore({ knex, table }), rival, close: async () => {} }
     }
     idempotencyStoreContract(runner, 'knex on Postgres, leased', open, { kind: 'leased' })
     provePurge(runner, open)
     proveRefusal(runner, open)
   },
   knexLockStore: (runner, setting) => {
-    const knex = knexOnPostgres(setting)
+    const [knex, rivals] = [knexOnPostgres(setting), knexOnPostgres(setting)]
     lockStoreContract(runner, 'knex on Postgres', async () => {
       const { table } = await tables('locks')
-      const [store, rival] = [knexLockStore({ knex, table }), knexLockStore({ knex, table })]
+      const [store, rival] = [knexLockStore({ knex, table }), knexLockStore({ knex: rivals, table })]
       return { store, rival, close: async () => void (await Promise.all([store.close(), rival.close()])) }
     })
   },
@@ -119,12 +121,14 @@ export const ON_POSTGRES: Readonly<Record<string, Suite>> = {
 
 function throughPg(runner: ContractRunner, setting: Setting, pipeline: boolean, groupCommit: boolean): void {
   const types = hasBigIntegers(setting) ? { types: bigIntegers } : {}
-  const pool = new pg.Pool({ connectionString: url(), pipeline, ...types }).on('error', () => {})
+  const connect = () => new pg.Pool({ connectionString: url(), pipeline, ...types }).on('error', () => {})
+  const [pool, rivals] = [connect(), connect()]
   const open = async () => {
     const { effects, table } = await tables('idempotency')
     const add = async (transaction: pg.PoolClient) => void (await transaction.query(effects.add))
-    const another = () => pgIdempotencyStore({ pool, groupCommit, table })
-    return { store: another(), rival: another(), effects: { add, count: effects.count }, close: async () => {} }
+    const store = pgIdempotencyStore({ pool, groupCommit, table })
+    const rival = pgIdempotencyStore({ pool: rivals, groupCommit, table })
+    return { store, rival, effects: { add, count: effects.count }, close: async () => {} }
   }
   idempotencyStoreContract<pg.PoolClient>(runner, 'pg', open, { kind: 'transactional' })
   provePurge(runner, open)
