@@ -70,8 +70,14 @@ const resolutions = [
   { module: 'esnext', moduleResolution: 'bundler' },
 ] as const
 
+/** The program of a compiler: the project's own, or one of those that the types are tested with. */
+function tscOf(root: string, compiler?: string): string {
+  const others = path.join(import.meta.dirname, '../types/compilers')
+  return path.join(compiler === undefined ? root : others, 'node_modules', compiler ?? 'typescript', 'bin/tsc')
+}
+
 /** What tsc has to say of a strict project that looks into the declarations too. */
-function compile(root: string, name: string, source: string, options: object): string {
+function compile(root: string, name: string, source: string, options: object, compiler?: string): string {
   const folder = path.join(root, name)
   mkdirSync(folder)
   writeFileSync(path.join(folder, 'consumer.mts'), source)
@@ -86,14 +92,26 @@ function compile(root: string, name: string, source: string, options: object): s
     ...options,
   }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*'] }))
-  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
-  return spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' }).stdout
+  return spawnSync(process.execPath, [tscOf(root, compiler), '-p', folder], { encoding: 'utf8' }).stdout
 }
 
 test.each(resolutions)(
   'P1, P4: under $moduleResolution with lib es2022, without the typings of Node.js',
   (resolution) => {
     expect(compile(projects.bare, resolution.moduleResolution, main, { ...resolution, types: [] })).toBe('')
+  },
+)
+
+test.each(['typescript-5.9', 'typescript-7'])(
+  'P4, X10: the declarations under %s, a result of a recursive type too',
+  (compiler) => {
+    const source = `${main}
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
+declare const json: { data: Json; more: unknown }
+export const stored: Promise<typeof json> = withIdempotency({ store: memoryIdempotencyStore(), key: 'a', onAmbiguous: 'refuse' }, () => json)
+`
+    const options = { module: 'nodenext', moduleResolution: 'nodenext', types: [] }
+    expect(compile(projects.bare, compiler, source, options, compiler)).toBe('')
   },
 )
 
@@ -134,6 +152,5 @@ test('P1: `require` finds its types', () => {
     types: [],
   }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*'] }))
-  const tsc = path.join(projects.bare, 'node_modules/typescript/bin/tsc')
-  expect(spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' }).stdout).toBe('')
+  expect(spawnSync(process.execPath, [tscOf(projects.bare), '-p', folder], { encoding: 'utf8' }).stdout).toBe('')
 })

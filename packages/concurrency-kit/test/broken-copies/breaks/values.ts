@@ -87,4 +87,42 @@ export const valueBreaks: readonly Break[] = [
     find: '1, HUNDRED_YEARS_MS)',
     replace: '1, Number.MAX_SAFE_INTEGER)',
   },
+  ...[
+    {
+      what: 'the types refuse what is unknown',
+      file: json,
+      find: 'unknown extends Value\n  ? Value\n  : Value extends Json',
+      replace: 'Value extends Json',
+    },
+    {
+      what: 'the types look into recursive types',
+      file: json,
+      find: 'Value extends Json\n    ? Value',
+      replace: 'Value extends string | number | boolean | null | undefined\n    ? Value',
+    },
+    {
+      what: 'the types pass what JSON does not carry',
+      file: 'src/idempotency/with-idempotency.ts',
+      find: '[Result] extends [JsonCompatible<Result>] ? unknown',
+      replace: '[Result] extends [JsonCompatible<Result>] | [object] ? unknown',
+    },
+    {
+      what: 'the last overload is about the other kind of store',
+      file: 'src/idempotency/with-idempotency.ts',
+      find: `export function withIdempotency<Store extends AnyStore, Result>(
+  options: { readonly store: Store } & OptionsOf<Store, Result> & StorableBy<NoInfer<Result>>,
+  handler: (context: ContextOf<Store>) => Result | PromiseLike<Result>,
+): Promise<Result>
+`,
+      replace: '',
+    },
+  ].map((broken): Break => ({ ...broken, pitfall: 'X10', tests: 'test/types/compilers.test.ts' })),
+  {
+    pitfall: 'X10',
+    what: 'an object that looks like a stored date comes back as one',
+    file: 'src/idempotency/json-with-dates.ts',
+    find: 'return name === undefined ? value : { [`$${name}`]: Reflect.get(value, name) }',
+    replace: 'return name === undefined ? value : value',
+    tests: 'test/idempotency/json-with-dates.test.ts',
+  },
 ]
