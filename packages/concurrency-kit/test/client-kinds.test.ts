@@ -5,8 +5,7 @@ import { Redis } from 'ioredis'
 import createKnex from 'knex'
 import pg from 'pg'
 import postgres from 'postgres'
-// @ts-expect-error its types are not found
-import Redlock from 'redlock'
+
 import { afterAll, describe, expect, test } from 'vitest'
 import { ioredisIdempotencyStore, ioredisLockStore, ioredisVersionedStore } from '../src/entries/ioredis.ts'
 import {
@@ -18,6 +17,7 @@ import {
 } from '../src/entries/knex.ts'
 import { pgAdvisoryLockStore, pgIdempotencyStore, pgVersionedStore } from '../src/entries/pg.ts'
 import { redlockLockStore } from '../src/entries/redlock.ts'
+import { redlock5 } from './support/redlock.ts'
 
 // None of them connects before it is asked for something.
 const ioredis = new Redis({ lazyConnect: true })
@@ -28,7 +28,7 @@ const client = new pg.Client()
 const config = { client: 'pg', connection: 'postgres://localhost/test' }
 const knex = createKnex(config)
 const sqlite = new Database(':memory:')
-const redlock = new Redlock([ioredis as never], { retryCount: 0 })
+const redlock = redlock5([ioredis])
 
 afterAll(async () => {
   ioredis.disconnect()
@@ -88,8 +88,8 @@ describe.each(Object.entries(factories))('a store that needs %s', (wanted, store
 })
 
 test('X12: redlock over node-redis clients names them', () => {
-  const over = new Redlock([nodeRedis as never], { retryCount: 0 })
-  expect(() => redlockLockStore({ redlock: over as never })).toThrow(
+  const over = redlock5([nodeRedis as never])
+  expect(() => redlockLockStore({ redlock: over })).toThrow(
     'redlock.clients[0] must be an ioredis client, but is a node-redis client',
   )
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Signal } from '../abort.ts'
+import { listen, type Signal } from '../abort.ts'
 import { AmbiguousOutcomeError, isAmbiguousOutcomeError, isNoEffectError, LeaseLostError } from '../errors.ts'
 import { events } from '../events.ts'
 import { shown } from '../options.ts'
@@ -97,7 +97,7 @@ class OwnedWork {
   readonly #owned: OwnedRequest
   readonly #lease: RenewedLease
   readonly #controller = new AbortController()
-  readonly #callerSignal: Signal | undefined
+  readonly #stopListening: () => void
   #lost: LeaseLostError | undefined
 
   constructor(
@@ -109,7 +109,8 @@ class OwnedWork {
   ) {
     this.#store = store
     this.#owned = owned
-    this.#callerSignal = signal
+    if (signal?.aborted) this.#controller.abort(signal.reason)
+    this.#stopListening = listen(signal, () => this.#controller.abort(signal?.reason))
     const { clock } = store.environment ?? systemEnvironment
     this.#lease = new RenewedLease({
       clock,
@@ -126,9 +127,9 @@ class OwnedWork {
     })
   }
 
+  /** Not made by `AbortSignal.any`, which is kept on the caller's signal for as long as that lives. */
   get signal(): Signal {
-    const own = this.#controller.signal
-    return this.#callerSignal === undefined ? own : AbortSignal.any([own, this.#callerSignal])
+    return this.#controller.signal
   }
 
   assertOwned(): void {
@@ -137,6 +138,7 @@ class OwnedWork {
   }
 
   stop(): void {
+    this.#stopListening()
     this.#lease.stop()
   }
 

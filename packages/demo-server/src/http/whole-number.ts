@@ -7,7 +7,7 @@ export function wholeNumberIn(text: string): number | 'fraction' | 'too large' |
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
   const digits = (whole + fraction).replace(/^0+/, '')
-  const significant = digits.replace(/0+$/, '')
+  const significant = withoutTrailingZeros(digits)
   if (significant === '') return 0
   const trailingZeros = Number(exponent) - fraction.length + digits.length - significant.length
   if (trailingZeros < 0) return 'fraction'
@@ -16,6 +16,13 @@ export function wholeNumberIn(text: string): number | 'fraction' | 'too large' |
     significant.length + trailingZeros > 16 ? Number.POSITIVE_INFINITY : Number(`${significant}e${trailingZeros}`)
   if (size > Number.MAX_SAFE_INTEGER) return sign === '' ? 'too large' : 'too small'
   return sign === '' ? size : -size
+}
+
+/** Counted: an expression such as `0+$` begins anew at each zero, in quadratic time. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (digits[end - 1] === '0') end -= 1
+  return digits.slice(0, end)
 }
 
 /** A positive whole number up to 2^53 - 1 in its one canonical spelling: no sign, no leading zeros. */
