@@ -12,6 +12,7 @@ import { optimisticBreaks } from './breaks/optimistic.ts'
 import { postgresBreaks } from './breaks/postgres.ts'
 import { redlockBreaks } from './breaks/redlock.ts'
 import { rowBreaks } from './breaks/rows.ts'
+import { transactionBreaks } from './breaks/transactions.ts'
 import { valueBreaks } from './breaks/values.ts'
 
 /** All faults that can be put into the code. */
@@ -28,6 +29,7 @@ export const breaks: readonly Break[] = [
   ...postgresBreaks,
   ...ioredisBreaks,
   ...redlockBreaks,
+  ...transactionBreaks,
   ...demoServerBreaks,
   ...contractAndLimitBreaks,
 ]

@@ -14,7 +14,8 @@ export interface KnexIdempotencyStoreOptions<Client> extends RecordTableOptions 
   readonly isolationLevel?: IsolationLevel
   /**
    * Longest time in ms, integer >= 1, for each of the store's own commands on Postgres, such as the COMMIT; the claim has
-   * the caller's `waitMs` besides. The handler's own statements are the handler's to bound. @defaultValue 2_000
+   * the caller's `waitMs` besides. The handler's own statements are the handler's to bound. On both databases also the longest
+   * wait for a connection, unless `waitMs` is longer. @defaultValue 2_000
    */
   readonly commandMs?: number
   readonly environment?: Environment
@@ -23,9 +24,12 @@ export interface KnexIdempotencyStoreOptions<Client> extends RecordTableOptions 
 /**
  * Idempotency records that commit together with the effects, in the caller's database.
  *
- * One transaction an attempt: the claim is its first statement, so that SQLite takes the write lock before anything is
- * read, and on Postgres a rival waits for the key, no longer than its `waitMs`; the result is its last. A SQLite file
- * that another process writes is waited for without a connection.
+ * One transaction an attempt: the claim is its first statement, and on Postgres a rival waits for the key, no longer than its
+ * `waitMs`, whatever the session's `statement_timeout`; the result is its last. On SQLite it has the write lock from its
+ * beginning, and a file that another process writes is waited for without a connection.
+ *
+ * The handler's `transaction` refuses to begin or end a transaction, and every statement once the handler has settled. The
+ * store's own statements are immune to `postProcessResponse`, `wrapIdentifier`, `safeIntegers` and type parsers.
  *
  * @throws TypeError, RangeError, StoreError for a client or options that cannot serve.
  * @example

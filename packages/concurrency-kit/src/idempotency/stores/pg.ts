@@ -25,9 +25,13 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
   readonly commandMs?: number
   /**
    * Lets attempts of this process that are ready at the same time share one transaction and one COMMIT: far more of them a
-   * second, where handlers only send a few statements through their `transaction`. They run side by side in it, and see
-   * each other's effects. Where one of them fails, or takes longer than 500 ms, all are rolled back, and the others run
-   * again alone. Needs a pool with `pipeline: true`. @defaultValue false
+   * second. Needs a pool with `pipeline: true`.
+   *
+   * Their handlers are NOT isolated from each other: they run side by side in one transaction, and see each other's effects. Use
+   * it only where each handler sends a few plain statements on rows that no other handler reads. Savepoints, `SET LOCAL`, row
+   * locks, advisory locks, SERIALIZABLE, `NOTIFY`, temporary tables and `lastval()` of one handler reach the others, and a
+   * handler that waits for a row holds the others up. If one fails, or takes longer than 500 ms, all are rolled back, and
+   * the others run again alone. @defaultValue false
    */
   readonly groupCommit?: boolean
   readonly environment?: Environment
@@ -37,13 +41,15 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
  * Idempotency records that commit together with the effects, on Postgres through a pool of `pg`: the fast way there.
  *
  * One transaction an attempt. The claim is its first statement: a rival in another process waits for the key, no longer
- * than its `waitMs`. The result is its last, and nothing is committed unless that finds the claim. Statements are
- * prepared once a connection; a pooler of transactions in between must let prepared statements through.
+ * than its `waitMs`, whatever the session's `statement_timeout`. The result is its last, and nothing is committed unless that
+ * finds the claim. Statements are prepared once a connection; if connections lose them (`DISCARD ALL`, a pooler of
+ * transactions), they are prepared anew, and after three losses no more.
  *
  * Its table is made by what `tableStatements({ idempotency: true }, 'postgres')` of `concurrency-kit/knex` gives, in a
  * migration of the application's own, or by `createTables(knex, { idempotency: true })`.
  *
- * The handler's `transaction` is the pool's client for that time: it refuses to end the transaction, and is of no use afterwards.
+ * The handler's `transaction` is the pool's client for that time: it refuses to begin or end a transaction, and every statement once
+ * the handler has settled. The store's own statements are immune to the client's type parsers.
  *
  * @throws TypeError, RangeError for a pool or options that cannot serve.
  * @example

@@ -1,0 +1,134 @@
+import type { Break } from '../break.ts'
+
+const loan = 'src/sql/loan.ts'
+const store = 'src/idempotency/stores/sql.ts'
+const sqliteTransaction = 'src/knex/sqlite-transaction.ts'
+const sqliteConnection = 'src/knex/sqlite-connection.ts'
+const leftBehind = 'test/idempotency/statements-left-behind'
+const withoutEffects = 'test/idempotency/errors-without-effects'
+const ended = 'test/idempotency/ended-transactions.test.ts'
+const control = 'test/idempotency/transaction-control'
+const settings = 'test/sql/client-settings'
+
+const neverOver = { file: loan, find: 'this.#over = true', replace: 'this.#over = false' }
+
+/** Of transactions that handlers work in, and of what the client or the table is set to. */
+export const transactionBreaks: readonly Break[] = [
+  { ...neverOver, pitfall: 'G7', what: 'a handler that has settled goes on', tests: leftBehind, everyFile: true },
+  { ...neverOver, pitfall: 'G8', what: 'effects land after the error', tests: withoutEffects, everyFile: true },
+  {
+    pitfall: 'G8',
+    what: 'the savepoint has a name that handlers use',
+    file: store,
+    find: "const savepoint = `before_handler_${randomUUID().replaceAll('-', '')}`",
+    replace: "const savepoint = 'before_handler'",
+    tests: withoutEffects,
+    everyFile: true,
+  },
+  {
+    pitfall: 'G9',
+    what: 'a COMMIT that failed leaves the transaction open',
+    file: sqliteTransaction,
+    find: "if (this.#connection.inTransaction) this.#control('ROLLBACK')",
+    replace: '',
+    tests: ended,
+  },
+  {
+    pitfall: 'G9',
+    what: 'what comes after OR ROLLBACK commits by itself',
+    file: sqliteConnection,
+    find: 'loan.refusal(sql) ?? endedEarly(connection)',
+    replace: 'loan.refusal(sql)',
+    tests: ended,
+  },
+  {
+    pitfall: 'G9',
+    what: 'a handler may send COMMIT',
+    file: loan,
+    find: "if (control === 'end')",
+    replace: "if (text === 'no such statement')",
+    tests: control,
+    everyFile: true,
+  },
+  {
+    pitfall: 'G10',
+    what: 'a claim keeps the statement_timeout of its session',
+    file: 'src/sql/postgres.ts',
+    find: "set_config('statement_timeout', '0', true)`",
+    replace: "'0'`",
+    tests: 'test/sql/statement-timeout.engines.test.ts',
+  },
+  {
+    pitfall: 'G11',
+    what: 'a client goes back to its pool while its statement runs',
+    file: 'src/pg/pg-database.ts',
+    find: 'drop = !isAnswered(error)',
+    replace: 'drop = false',
+    tests: 'test/sql/query-timeout.engines.test.ts',
+  },
+  {
+    pitfall: 'G11',
+    what: 'the client of a transaction goes back to its pool while its statement runs',
+    file: 'src/pg/pg-transaction.ts',
+    find: 'this.#unanswered ||= !isAnswered(error)',
+    replace: 'this.#unanswered ||= false',
+    tests: 'test/sql/query-timeout.engines.test.ts',
+  },
+  {
+    pitfall: 'G12',
+    what: 'a signal does not end the wait for the connection to SQLite',
+    file: 'src/knex/sqlite-database.ts',
+    find: '{ limitMs, clock, signal }',
+    replace: '{ limitMs, clock }',
+    tests: 'test/sql/waiting-for-a-connection.test.ts',
+  },
+  {
+    pitfall: 'G12',
+    what: 'a signal does not end the wait for a connection to Postgres',
+    file: 'src/pg/pg-database.ts',
+    find: 'clock: this.#environment.clock, signal })',
+    replace: 'clock: this.#environment.clock })',
+    tests: 'test/sql/waiting-for-a-connection.engines.test.ts',
+  },
+  {
+    pitfall: 'V3',
+    what: 'a statement that its connection has forgotten is not prepared anew',
+    file: 'src/sql/errors.ts',
+    find: "if (state === '26000' || state === '42P05') return true",
+    replace: '',
+    tests: 'test/sql/changed-under-statements.engines.test.ts',
+  },
+  {
+    pitfall: 'V3',
+    what: 'a statement whose table has changed is not prepared anew',
+    file: 'src/sql/errors.ts',
+    find: "return state === '0A000' &&",
+    replace: "return state === 'none' &&",
+    tests: 'test/sql/changed-under-statements.engines.test.ts',
+  },
+  {
+    pitfall: 'V5',
+    what: 'the parsers of the client reach the statements of the kit',
+    file: 'src/pg/prepared-statements.ts',
+    find: 'types: callersRows ? undefined : AS_TEXT',
+    replace: 'types: undefined',
+    tests: `${settings}/postgres`,
+  },
+  {
+    pitfall: 'V5',
+    what: 'safeIntegers reaches the statements of the kit',
+    file: sqliteConnection,
+    find: '.safeIntegers(false)',
+    replace: '',
+    tests: `${settings}/sqlite`,
+  },
+  {
+    pitfall: 'X3',
+    what: 'a pattern that backtracks over comments looks for COMMIT',
+    file: loan,
+    find: "const control = typeof text === 'string' ? controlIn(text, this.#dialect) : undefined",
+    replace:
+      "const control = /^(?:\\s|;|--[^\\n]*(?:\\n|$)|\\/\\*[\\s\\S]*?\\*\\/)*(?:COMMIT)\\b/i.test(String(text)) ? 'end' : undefined",
+    tests: control,
+  },
+]
