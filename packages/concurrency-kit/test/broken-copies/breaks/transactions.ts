@@ -14,8 +14,8 @@ const neverOver = { file: loan, find: 'this.#over = true', replace: 'this.#over 
 
 /** Of transactions that handlers work in, and of what the client or the table is set to. */
 export const transactionBreaks: readonly Break[] = [
-  { ...neverOver, pitfall: 'G7', what: 'a handler that has settled goes on', tests: leftBehind, everyFile: true },
-  { ...neverOver, pitfall: 'G8', what: 'effects land after the error', tests: withoutEffects, everyFile: true },
+  { ...neverOver, pitfall: 'G7', what: 'a handler that has settled goes on', tests: leftBehind },
+  { ...neverOver, pitfall: 'G8', what: 'effects land after the error', tests: withoutEffects },
   {
     pitfall: 'G8',
     what: 'the savepoint has a name that handlers use',
