@@ -12,7 +12,7 @@ const theReaders = {
   'database.ts': `import createKnex from 'knex'\nexport const knex = createKnex({ client: 'better-sqlite3' })\n`,
   // The types that redlock publishes are found by no resolution of today.
   'redlock.d.ts': `declare module 'redlock' {\n  const Redlock: new (clients: object[], settings: { retryCount: number }) => import('concurrency-kit/redlock').Redlock5\n  export default Redlock\n}\n`,
-  'globals.d.ts': `declare const lockWait: { observe(seconds: number): void }\ndeclare function myLockStore(): import('concurrency-kit').LockStore\n`,
+  'globals.d.ts': `declare const lockWait: { observe(seconds: number): void }\ndeclare class MyClient { end(): Promise<void> }\ndeclare function myLockStore(client: MyClient): import('concurrency-kit').LockStore<false>\n`,
 }
 
 let folder: string

@@ -26,10 +26,10 @@ export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Req
     async ({ holder }) => {
       const [a, b] = [holder(), holder()]
       const startedAt = performance.now()
-      await a.acquire(80)
-      assert.equal(await a.extend(700), true)
+      await a.acquire(400)
+      assert.equal(await a.extend(1_000), true)
       await until(() => b.acquire(), granted)
-      assert.ok(performance.now() - startedAt >= 600, 'the key was given away before the extended lease was over')
+      assert.ok(performance.now() - startedAt >= 900, 'the key was given away before the extended lease was over')
     },
     expires,
   )
