@@ -11,7 +11,7 @@ import { nestedInKnex, throughKnex, type WaysToNest, type WaysToSend } from './w
 
 type FinalErrors = NonNullable<FindReplayOptions<unknown>['finalErrors']>
 
-export type Handler = (transaction: never, context: TransactionalContext<unknown>) => unknown
+type Handler = (transaction: never, context: TransactionalContext<unknown>) => unknown
 
 /** Records and `effects (note unique)` in one database, for bodies that must hold through every client. */
 export interface Place {
