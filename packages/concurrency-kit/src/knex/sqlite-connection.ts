@@ -18,11 +18,12 @@ export interface SqliteConnection {
   __knexTxId?: unknown
 }
 
-const ofConnections = new WeakMap<SqliteConnection, Map<string, SqliteStatement>>()
+type Prepared = Map<string, SqliteStatement>
+const ofConnections = new WeakMap<SqliteConnection, { readonly own: Prepared; readonly callers: Prepared }>()
 
-/** Runs one statement, synchronously; the kit's own are prepared once a connection, and give no BigInt. */
+/** Runs one statement, synchronously; each is prepared once a connection. The kit's own give no BigInt, others what its connection says. */
 export function runOn(connection: SqliteConnection, { sql, bindings, callersRows }: Statement): Row[] {
-  const statement = callersRows === true ? connection.prepare(sql) : prepared(connection, sql)
+  const statement = prepared(connection, sql, callersRows === true)
   const values = bindings.map(bound)
   if (statement.reader) return statement.all(values) as Row[]
   statement.run(values)
@@ -35,11 +36,14 @@ function bound(value: unknown): unknown {
   return value instanceof Date ? value.valueOf() : value
 }
 
-function prepared(connection: SqliteConnection, sql: string): SqliteStatement {
-  const known = ofConnections.get(connection) ?? new Map<string, SqliteStatement>()
-  ofConnections.set(connection, known)
-  const statement = known.get(sql) ?? connection.prepare(sql).safeIntegers(false)
-  known.set(sql, statement)
+function prepared(connection: SqliteConnection, sql: string, callersRows: boolean): SqliteStatement {
+  const ofConnection = ofConnections.get(connection) ?? { own: new Map(), callers: new Map() }
+  ofConnections.set(connection, ofConnection)
+  const statements = callersRows ? ofConnection.callers : ofConnection.own
+  const known = statements.get(sql)
+  if (known !== undefined) return known
+  const statement = callersRows ? connection.prepare(sql) : connection.prepare(sql).safeIntegers(false)
+  statements.set(sql, statement)
   return statement
 }
 

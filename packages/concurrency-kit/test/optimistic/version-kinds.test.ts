@@ -32,11 +32,11 @@ describe('a column that is no version', () => {
   )
 
   test.each([
-    [null, 'null NULL'],
-    ['', "text ''"],
-    ['one', "text 'one'"],
-    [1.5, 'real 1.5'],
-    [Buffer.from('1'), "blob X'31'"],
+    [null, 'null'],
+    ['', '""'],
+    ['one', '"one"'],
+    [1.5, '1.5'],
+    [Buffer.from('1'), 'an object'],
   ])('%s is refused too', async (value, shown) => {
     await expect(update('BLOB', value)).rejects.toThrow(
       `column "updated_at" of "rows" must be a whole number below 2^53, but is ${shown}`,

@@ -25,7 +25,7 @@ function isSame(next: unknown, current: unknown): boolean {
 export function encoded(name: string, value: unknown, type: string | undefined, dialect: Dialect): unknown {
   const path = `$.${name}`
   if (dialect.name === 'postgres' && isEncodedByPg(value)) return value
-  if (type === 'jsonb' || type === 'json') {
+  if (dialect.name === 'postgres' && (type === 'jsonb' || type === 'json')) {
     refuse(findUnstorableJson(value, path))
     return JSON.stringify(value)
   }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { StoreError } from '../../errors.ts'
 import { oneOf, shown } from '../../options.ts'
 import type { Row } from '../../sql/database.ts'
@@ -44,7 +45,7 @@ export function rowVersion(
 ): RowVersion<number> | RowVersion<string> {
   const { table, version = 'column', versionColumn } = options
   oneOf('version', version, ['column', 'xmin', 'content'])
-  if (version === 'column') return columnVersion(table, versionColumn ?? 'version', names.quote, dialect)
+  if (version === 'column') return columnVersion(table, versionColumn ?? 'version', names.quote)
   if (versionColumn !== undefined)
     throw new TypeError(`versionColumn is for version: 'column', but version is ${shown(version)}`)
   const { [version]: expression } = dialect.versions
@@ -53,48 +54,41 @@ export function rowVersion(
   throw new TypeError("version: 'xmin' is for Postgres: SQLite has no such column")
 }
 
-/**
- * The version as text, before the row as the client gives it: parsers of its own do not change text, and those who map
- * names between `snake_case` and `camelCase` leave this one as it is.
- */
-const ALIAS = 'ckversion'
-
-/** Digits where it is a whole number; what SQLite has in the column otherwise is told with its type. */
-const asText = {
-  postgres: (column: string) => `CAST(${column} AS text)`,
-  sqlite: (column: string) =>
-    `CASE typeof(${column}) WHEN 'integer' THEN CAST(${column} AS TEXT) ELSE typeof(${column}) || ' ' || quote(${column}) END`,
-} as const
-
 /** A column of whole numbers, which each write counts up. */
-function columnVersion(table: string, option: string, quote: Quote, dialect: Dialect): RowVersion<number> {
+function columnVersion(table: string, option: string, quote: Quote): RowVersion<number> {
   const column = quoted('versionColumn', option, quote)
   const is = `${column} = ?`
   const where = `column ${shown(option)} of ${shown(table)}`
-  /** What the client calls the column. */
   let name = option
   return {
-    selected: `${asText[dialect.name](column)} AS ${ALIAS}, *`,
+    selected: '*',
     column,
     of(row) {
-      if (!Object.hasOwn(row, name)) name = Object.keys(row).find((other) => quote(other) === column) ?? option
-      const { [ALIAS]: text, [name]: _, ...columns } = row
-      return { version: wholeVersion(text, where), columns }
+      if (!Object.hasOwn(row, name)) name = nameIn(row, option)
+      const { [name]: stored, ...columns } = row
+      return { version: wholeVersion(stored, where), columns }
     },
     is: (expected) => ({ sql: is, bindings: [belowTheLast(expected, where)] }),
   }
 }
 
+/** What the client calls a column: it may have its own way to write names, such as `rowVersion` for `row_version`. */
+function nameIn(row: Row, option: string): string {
+  const letters = (name: string) => name.replaceAll('_', '').toLowerCase()
+  return Object.keys(row).find((name) => letters(name) === letters(option)) ?? option
+}
+
+/** Numbers come as a client's parsers make them: as text, BigInts, or objects of some library. */
 function wholeVersion(stored: unknown, where: string): number {
-  const text = typeof stored === 'string' ? stored : ''
-  if (/^(text ')?\d+(-\d\d-|:\d\d:)\d\d/.test(text)) {
+  const text = stored === null || stored === undefined || ArrayBuffer.isView(stored) ? '' : String(stored)
+  if (types.isDate(stored) || /^\d+(-\d\d-|:\d\d:)\d\d/.test(text)) {
     throw new StoreError(
       `${where} is a time, which is no version: a Date loses its microseconds, and two writes in one tick have the same; take a column of whole numbers, version: 'content', or on Postgres version: 'xmin'`,
     )
   }
   const version = Number(text)
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(version)) return version
-  throw notWhole(where, /^[a-z]+ /.test(text) ? text : shown(stored))
+  throw notWhole(where, shown(stored))
 }
 
 /** The version after it would be read as another number. */
@@ -106,6 +100,9 @@ function belowTheLast(version: number, where: string): number {
 function notWhole(where: string, what: string): StoreError {
   return new StoreError(`${where} must be a whole number below 2^53, but is ${what}`)
 }
+
+/** The alias of a version that the database computes: one word, which those who map names leave as it is. */
+const ALIAS = 'ckversion'
 
 /** Text that the database computes of the row as it is. */
 function expressionVersion(expression: string): RowVersion<string> {

@@ -5,7 +5,7 @@ import type { Dialect } from '../../sql/dialect.ts'
 
 /** What the catalog says of a table. */
 export interface TableShape {
-  /** Types of the columns, such as `jsonb`, by the names that the database has. On SQLite values have types, columns none. */
+  /** Types of the columns, such as `jsonb`, by the names that the database has; on SQLite as they were declared. */
   readonly types: ReadonlyMap<string, string>
   /** Whether an index keeps two rows from having the same id. */
   readonly uniqueId: boolean
@@ -31,7 +31,7 @@ export function bare(quotedName: string): string {
 export function shapeStatement({ sql, ids }: ShapeQuestion, { name }: Dialect): Statement {
   if (name === 'postgres') return { sql: POSTGRES, bindings: [ids.map(bare), sql] }
   const [table = '', schema = null] = sql.split('.').map(bare).reverse()
-  return { sql: SQLITE, bindings: [table, schema] }
+  return { sql: SQLITE, bindings: [JSON.stringify(ids.map((id) => bare(id).toLowerCase())), table, schema] }
 }
 
 /** @throws StoreError for a table that cannot have versioned rows. */
@@ -43,21 +43,31 @@ export function shapeOf(row: Row | undefined, { table, versionColumn }: ShapeQue
     )
   }
   const types = new Map(Object.entries<string>(JSON.parse(String(row['types']))))
-  const versionType = versionColumn && types.get(bare(versionColumn))
-  if (versionType === 'real' || versionType === 'double precision') {
+  const versionType = (versionColumn && types.get(bare(versionColumn))) ?? ''
+  if (/real|floa|doub|numeric\(\d+,-?[1-9]/i.test(versionType)) {
     throw new StoreError(
-      `column ${shown(bare(versionColumn as string))} of ${shown(table)} is of type ${versionType}, which is no version: past 2^24 a real one no longer counts; take a column of whole numbers`,
+      `column ${shown(bare(versionColumn as string))} of ${shown(table)} is of type ${versionType}, which is no version: not every number has a next one, past 2^24 a real one has none; take a column of whole numbers`,
     )
   }
   return { types, uniqueId: row['uniqueid'] === 'yes' }
 }
 
-const SQLITE = `SELECT type AS kind, '{}' AS types, 'no' AS uniqueid FROM pragma_table_list
-  WHERE name = ? COLLATE NOCASE AND schema = coalesce(?, schema) COLLATE NOCASE ORDER BY schema <> 'temp', schema <> 'main' LIMIT 1`
+/** A constraint compares as its column does; an index that was made by itself may not, and does not count. A rowid has none. */
+const SQLITE = `SELECT t.type AS kind,
+  (SELECT json_group_object(c.name, c.type) FROM pragma_table_info(t.name, t.schema) c) AS types,
+  CASE WHEN EXISTS (SELECT 1 FROM pragma_index_list(t.name, t.schema) l WHERE l."unique" AND NOT l.partial AND l.origin IN ('pk', 'u')
+      AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name, t.schema) k WHERE lower(k.name) NOT IN (SELECT value FROM json_each(ids))))
+    OR (EXISTS (SELECT 1 FROM pragma_table_info(t.name, t.schema) c WHERE c.pk AND lower(c.name) IN (SELECT value FROM json_each(ids)))
+      AND (SELECT max(c.pk) FROM pragma_table_info(t.name, t.schema) c) = 1
+      AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.name, t.schema) l WHERE l.origin = 'pk'))
+    THEN 'yes' ELSE 'no' END AS uniqueid
+  FROM pragma_table_list t, (SELECT ? AS ids)
+  WHERE t.name = ? COLLATE NOCASE AND t.schema = coalesce(?, t.schema) COLLATE NOCASE
+  ORDER BY t.schema <> 'temp', t.schema <> 'main' LIMIT 1`
 
 /** A domain counts as what it is of. A parent's index says nothing of tables that inherit from it. */
 const POSTGRES = `SELECT CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind,
-  (SELECT json_object_agg(a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL))::text
+  (SELECT json_object_agg(a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), greatest(a.atttypmod, t.typtypmod)))::text
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = c.oid AND a.attnum > 0) AS types,
   CASE WHEN (c.relkind = 'p' OR NOT c.relhassubclass) AND EXISTS (SELECT FROM pg_catalog.pg_index i

@@ -193,9 +193,7 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
       'CREATE TABLE things (id int PRIMARY KEY, n int, version numeric(10, 2)); INSERT INTO things VALUES (1, 0, 1)',
     )
     const store = database.store({ table: 'things' })
-    await expect(ways.alone(database, store, 1, count)).rejects.toThrow(
-      'must be a whole number below 2^53, but is "1.00"',
-    )
+    await expect(ways.alone(database, store, 1, count)).rejects.toThrow('is of type numeric(10,2), which is no version')
   })
 
   const trigger = (

@@ -69,6 +69,35 @@ describe('versioned rows on SQLite', () => {
     },
   )
 
+  test('a column that is added or dropped while statements are prepared is in the next value, or is not', async () => {
+    database = await openSqlite()
+    await database.sql('CREATE TABLE things (id INTEGER PRIMARY KEY, n INTEGER, version INTEGER)')
+    await database.sql('INSERT INTO things VALUES (1, 0, 1)')
+    const store = database.store({ table: 'things' })
+    for (const way of wayNames) {
+      await ways[way](database, store, 1, count)
+      await database.sql(`ALTER TABLE things ADD COLUMN note TEXT DEFAULT 'new'`)
+      expect(await ways[way](database, store, 1, count)).toMatchObject({ note: 'new' })
+      await database.sql('ALTER TABLE things DROP COLUMN note')
+      expect(await ways[way](database, store, 1, count)).not.toHaveProperty('note')
+    }
+    expect(await database.sql('SELECT n, version FROM things')).toEqual([{ n: 9, version: 10 }])
+  })
+
+  test('V2: an index that takes two ids for different, though the column takes them for equal, is none', async () => {
+    database = await openSqlite()
+    await database.sql('CREATE TABLE things (id TEXT COLLATE NOCASE, n INTEGER, version INTEGER)')
+    await database.sql('CREATE UNIQUE INDEX by_bytes ON things (id COLLATE BINARY)')
+    await database.sql(`INSERT INTO things VALUES ('a', 0, 1)`)
+    const store = database.store({ table: 'things' })
+    const call = optimisticUpdate({ store, id: 'a', lockAfter: 10 }, async (row) => {
+      await database.sql(`INSERT INTO things VALUES ('A', 50, 1)`)
+      return count(row)
+    })
+    await expect(call).rejects.toThrow('is a in several rows')
+    expect(await database.sql('SELECT n FROM things ORDER BY n')).toEqual([{ n: 0 }, { n: 50 }])
+  })
+
   describe('with the client’s own settings', () => {
     const camel = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
     const snake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
