@@ -7,6 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     testTimeout: 30_000,
+    setupFiles: ['packages/concurrency-kit/test/support/no-child-left.ts'],
     // Most of them wait: for leases to expire, for servers to start.
     maxWorkers: '100%',
     // Installs from the registry: a command of its own.

@@ -1,12 +1,24 @@
-import { execFile } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { spawn } from '../packages/concurrency-kit/test/support/children.ts'
+
+async function start(example: string, env: Record<string, string> = {}) {
+  const program = fileURLToPath(new URL(example, import.meta.url))
+  // A process group: what the example starts ends with it.
+  const child = spawn(process.execPath, ['--conditions=concurrency-kit-source', program], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { lines: output.trim().split('\n'), errors }
+}
 
 const run = async (example: string) => {
-  const program = fileURLToPath(new URL(example, import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=concurrency-kit-source', program])
-  return stdout.trim().split('\n')
+  const { lines, errors } = await start(example)
+  expect(errors).toBe('')
+  return lines
 }
 
 test('a charge on memory stores: each key is charged once', async () => {
@@ -33,7 +45,12 @@ test('a payment whose payer is killed while the provider works: charged once, wh
     expect.stringMatching(/^refuse: AMBIGUOUS_OUTCOME: .* did not say that nothing happened; charges: 1$/),
     'probe: paid 10000; charges: 1',
   ])
-}, 60_000)
+}, 120_000)
+
+test('X11: payers that lose their lease before they charge do not keep the example waiting', async () => {
+  const { errors } = await start('payment-provider/crash.ts', { LEASE_MS: '1' })
+  expect(errors).toContain('no payer was killed while the provider worked, in 10 tries')
+}, 120_000)
 
 test('an optimistic update of a document: no change is lost', async () => {
   expect(await run('document-update.ts')).toEqual([

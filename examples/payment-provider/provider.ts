@@ -12,7 +12,7 @@ interface Charge {
 }
 
 const [port = '4242', file = 'charges.jsonl'] = process.argv.slice(2)
-const WORK_MS = 50
+const WORK_MS = Number(process.env.WORK_MS ?? 50)
 
 /** By key; a charge that is under way is there already, so nobody is told that there is none. */
 const charges = new Map<string, Promise<Charge>>()

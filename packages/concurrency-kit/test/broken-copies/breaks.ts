@@ -1,5 +1,6 @@
 import type { Break } from './break.ts'
 import { claimBreaks } from './breaks/claims.ts'
+import { contextAndInputBreaks } from './breaks/context-and-input.ts'
 import { contractAndLimitBreaks } from './breaks/contracts-and-limits.ts'
 import { demoServerBreaks } from './breaks/demo-server.ts'
 import { everyRecordStoreBreaks } from './breaks/every-record-store.ts'
@@ -32,4 +33,5 @@ export const breaks: readonly Break[] = [
   ...transactionBreaks,
   ...demoServerBreaks,
   ...contractAndLimitBreaks,
+  ...contextAndInputBreaks,
 ]

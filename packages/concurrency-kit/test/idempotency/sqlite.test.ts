@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -16,6 +16,7 @@ import { events } from '../../src/events.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
+import { spawn } from '../support/children.ts'
 import { sqliteFile } from '../support/sqlite.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
 

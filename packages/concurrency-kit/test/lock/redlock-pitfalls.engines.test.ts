@@ -1,15 +1,15 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { redlockLockStore } from '../../src/entries/redlock.ts'
 import { isStoreError } from '../../src/errors.ts'
 import { events } from '../../src/events.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
+import { spawn } from '../support/children.ts'
 import { onDocker } from '../support/engines.ts'
 import { type Connected, type Quorum, startQuorum } from '../support/quorum.ts'
 import { redlock4, redlock5, scriptsOf } from '../support/redlock.ts'
@@ -189,10 +189,12 @@ onDocker.describe('faults of redlock', () => {
       const redlock = new Redlock([down, down, down], { retryCount: 0 })
       redlock.removeAllListeners('error')
       redlock.acquire(['key'], 1000).catch(() => console.log('told the caller'))`
-    const child = promisify(execFile)(process.execPath, ['-e', script], {
+    const child = spawn(process.execPath, ['-e', script], {
       cwd: path.resolve(import.meta.dirname, '../..'),
+      stdio: ['ignore', 'pipe', 'ignore'],
     })
-    await expect(child).rejects.toMatchObject({ code: 1, stdout: '' })
+    const [[code], stdout] = await Promise.all([once(child, 'exit'), text(child.stdout)])
+    expect([code, stdout]).toEqual([1, ''])
   })
 
   prove('L10: nothing but the caller hears of failed votes', async ({ nodes, lines, key }) => {

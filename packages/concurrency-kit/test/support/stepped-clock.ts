@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { spawn } from './children.ts'
 import { freePorts, pingPostgres, pingRedis, untilConnected } from './containers.ts'
 
 const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')

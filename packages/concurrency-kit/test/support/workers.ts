@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { fork } from './children.ts'
 
 /** Processes that run `file`, one a job: each is told its job, answers when it is ready, and reports when it has done it. */
 export async function inProcesses<Report>(

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { spawn } from '../../../concurrency-kit/test/support/children.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import path from 'node:path'
@@ -7,6 +7,7 @@ import { expect } from 'vitest'
 import type { ContractRunner } from '../../../src/entries/testing.ts'
 import { acquireLock } from '../../../src/lock/acquire-lock.ts'
 import { TURN_MS } from '../../../src/lock/places.ts'
+import { spawn } from '../../support/children.ts'
 import { type LockProcess, type LockProcessKind, lockProcesses } from '../../support/lock-processes.ts'
 import { contend, countAsks } from './contend.ts'
 

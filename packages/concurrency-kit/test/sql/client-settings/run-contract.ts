@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
+import { spawn } from '../../support/children.ts'
 import type { Outcomes } from '../../support/outcomes.ts'
 import type { Setting } from './settings.ts'
 

@@ -1,6 +1,7 @@
-import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { fork } from '../../../support/children.ts'
 import type { Contestant, Stage } from '../../arena.ts'
 import type { Report } from '../../observer.ts'
 
