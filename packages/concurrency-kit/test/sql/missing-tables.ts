@@ -43,7 +43,7 @@ export async function missingRecords(records: Records): Promise<void> {
   }
 }
 
-export async function missingLocks(store: LockStore): Promise<void> {
+async function missingLocks(store: LockStore): Promise<void> {
   const [error] = await settled([withDistributedLock({ store, key: 'k' }, never)])
   expect(error).toMatchObject({ code: 'STORE_ERROR' })
   expect(String(error)).toMatch(/locks.*; createTables or tableStatements of concurrency-kit\/knex/)

@@ -9,7 +9,7 @@ import type { Row } from '../../../src/sql/database.ts'
 export type RowStore<Value, Id = unknown> = TransactableVersionedStore<Id, Value, number, unknown>
 
 /** Options of any store of rows in SQL; some that a test gives must be refused. */
-export type TableOptions = Record<string, unknown> & { readonly table: string }
+type TableOptions = Record<string, unknown> & { readonly table: string }
 
 /** A database with versioned rows, through one client. */
 export interface RowDatabase {

@@ -21,7 +21,7 @@ class Account implements Money {
 class Instant extends Date {}
 
 /** What no store keeps as it is, and how it is called. */
-export const unstorable = [
+const unstorable = [
   [undefined, 'undefined'],
   [Number.NaN, 'NaN'],
   [Number.NEGATIVE_INFINITY, '-Infinity'],
