@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { onPostgres } from '../support/engines.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { postgresPlaces } from '../support/transaction-places.ts'
-import { CONTROL, proveTransactionControl } from './transaction-control.ts'
+import { proveTransactionControl } from './transaction-control.ts'
 
 onPostgres.describe.each(postgresPlaces)('records on Postgres through %s', (name, open) => {
   let database: TestDatabase
@@ -16,5 +16,5 @@ onPostgres.describe.each(postgresPlaces)('records on Postgres through %s', (name
     await database.close()
   })
 
-  proveTransactionControl(onPostgres, name, CONTROL.Postgres, () => open(database)())
+  proveTransactionControl(onPostgres, name, 'Postgres', () => open(database)())
 })

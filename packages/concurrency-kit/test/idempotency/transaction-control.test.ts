@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
 import { openSqlite } from '../support/transaction-places.ts'
-import { CONTROL, proveTransactionControl } from './transaction-control.ts'
+import { proveTransactionControl } from './transaction-control.ts'
 
-proveTransactionControl({ describe, test }, 'knex on SQLite', CONTROL.SQLite, openSqlite)
+proveTransactionControl({ describe, test }, 'knex on SQLite', 'SQLite', openSqlite)

@@ -21,7 +21,7 @@ const EVERYWHERE = [
 ]
 
 /** Comments nest on Postgres, and do not on SQLite. */
-export const CONTROL = {
+const CONTROL = {
   SQLite: [...EVERYWHERE, 'BEGIN IMMEDIATE', '/* a /* b */ COMMIT'],
   Postgres: [
     ...EVERYWHERE,
@@ -31,6 +31,29 @@ export const CONTROL = {
     'START TRANSACTION',
     "PREPARE TRANSACTION 'paid'",
     '/* a /* b */ c */ COMMIT',
+    // Several statements in one text, as only Postgres takes them.
+    'SELECT 1; COMMIT',
+    'SELECT 1; COMMIT; BEGIN',
+    "SELECT ';'; COMMIT",
+    "SELECT E'\\';'; COMMIT",
+    'SELECT $a$; $a$; COMMIT',
+    'SELECT 1; /* ; */ -- ;\n END',
+  ],
+}
+
+/** What looks like it, and leaves the transaction as it is. */
+const HARMLESS = {
+  SQLite: ['SAVEPOINT mine', 'ROLLBACK TO mine', 'RELEASE mine', "SELECT 'COMMIT'", 'SELECT 1 AS "COMMIT"'],
+  Postgres: [
+    'SAVEPOINT mine',
+    'ROLLBACK WORK TO SAVEPOINT mine',
+    'ROLLBACK TO mine; RELEASE mine',
+    "SELECT '; COMMIT'",
+    'SELECT $$; COMMIT; $$',
+    'SELECT 1 AS "; COMMIT"; SELECT 2 /* ; COMMIT */ -- ; COMMIT',
+    'DO $$ BEGIN PERFORM 1; END $$',
+    'CREATE OR REPLACE FUNCTION one() RETURNS int BEGIN ATOMIC SELECT 1; END',
+    'PREPARE mine AS SELECT 1; DEALLOCATE mine',
   ],
 }
 
@@ -38,11 +61,11 @@ export const CONTROL = {
 export function proveTransactionControl(
   { describe, test }: ContractRunner,
   name: string,
-  statements: readonly string[],
+  database: keyof typeof CONTROL,
   open: OpenPlace,
 ): void {
   describe(`statements that would end the transaction, through ${name}`, () => {
-    for (const statement of statements) {
+    for (const statement of CONTROL[database]) {
       test(`G9: ${JSON.stringify(statement)} in a handler is refused before anything commits`, async () => {
         const place = await open()
         try {
@@ -52,6 +75,21 @@ export function proveTransactionControl(
         }
       })
     }
+
+    test('G9: savepoints, functions and quoted text are no reason to refuse a statement', async () => {
+      const place = await open()
+      try {
+        const call = place.call('harmless', async (transaction) => {
+          await insert(place, transaction, 'harmless')
+          for (const statement of HARMLESS[database]) await place.query(transaction, statement)
+          return 'paid'
+        })
+        expect(await call).toBe('paid')
+        expect(await place.effects()).toEqual(['harmless'])
+      } finally {
+        await place.close()
+      }
+    })
 
     test('X3: whatever comes before its first word, a statement is judged in linear time', async () => {
       const place = await open()

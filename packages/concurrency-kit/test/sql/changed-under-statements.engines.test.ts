@@ -7,6 +7,7 @@ import { findReplay } from '../../src/idempotency/find-replay.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import { onPostgres } from '../support/engines.ts'
+import { type PgBouncer, pgBouncerIsThere, startPgBouncer } from '../support/pgbouncer.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type Account, clients, type Process } from '../support/postgres-clients.ts'
 
@@ -36,8 +37,10 @@ function credit(process: Process<unknown>, transaction: unknown): Promise<Accoun
   return optimisticUpdate({ store: process.accounts.within(transaction), id: 1 }, credited)
 }
 
+type Path = (process: Process<unknown>) => Promise<unknown> | undefined
+
 /** Every way to the database: each resolves, whatever others have done. */
-const PATHS: Readonly<Record<string, (process: Process<unknown>) => Promise<unknown> | undefined>> = {
+const PATHS: Readonly<Record<string, Path>> = {
   'finding a record': async ({ store }) => {
     expect(await findReplay({ store, key: 'known' })).toEqual({ found: true, result: 'known' })
   },
@@ -134,7 +137,7 @@ describe.each(clients)('statements that were prepared before something changed, 
     const over = new AbortController()
     const failures: string[] = []
     let calls = 0
-    const caller = async (path: (process: Process<unknown>) => Promise<unknown> | undefined, what: string) => {
+    const caller = async (path: Path, what: string) => {
       while (!over.signal.aborted) {
         calls += 1
         await path(process)?.catch((error) => failures.push(`${what}: ${error}: ${error.cause}`))
@@ -161,6 +164,41 @@ describe.each(clients)('statements that were prepared before something changed, 
       kinds: [],
     })
   })
+})
+
+const onPgBouncer = pgBouncerIsThere ? describe : describe.skip
+onPgBouncer('behind PgBouncer, which lends each transaction another connection', () => {
+  let database: TestDatabase
+  let bouncer: PgBouncer
+  beforeAll(async () => {
+    database = await testDatabase()
+    bouncer = await startPgBouncer(database.url, 'transaction')
+  })
+  afterAll(async () => {
+    await database.close()
+    await bouncer.stop()
+  })
+
+  test.each(clients)(
+    'V3: %s: no call fails, though nothing that was prepared is sure to be there',
+    async (_name, open) => {
+      const processes = [
+        open(database, { url: bouncer.url, max: 4 }),
+        open(database, { url: bouncer.url, max: 4 }),
+      ] as const
+      await withIdempotency({ store: processes[0].store, key: 'known' }, () => 'known')
+      const { 'writing a versioned row': _alone, ...paths } = PATHS
+      const failures: string[] = []
+      const caller = async (process: Process<unknown>, what: string, path: Path) => {
+        for (let call = 0; call < 20; call += 1)
+          await path(process)?.catch((error) => failures.push(`${what}: ${error}: ${error.cause}`))
+      }
+      await Promise.all(
+        processes.flatMap((process) => Object.entries(paths).map(([what, path]) => caller(process, what, path))),
+      )
+      expect([...new Set(failures)]).toEqual([])
+    },
+  )
 })
 
 describe.each([false, true])('the caller’s own transaction on pg, pipelining: %s', (pipeline) => {
