@@ -29,7 +29,7 @@ export function openPostgres(
     accounts: openAccounts(pool, versionCheck),
     prepareSchema: (users) => prepareSchema(pool, users),
     ready: async () => {
-      await ask(pool, { name: 'ready', text: 'SELECT 1 FROM users LIMIT 1' })
+      await ask(pool, 'ready', 'SELECT 1 FROM users LIMIT 1')
     },
     close: () => pool.end(),
   }
@@ -68,7 +68,7 @@ function openAccounts(pool: Pool, versionCheck: boolean): Accounts<PoolClient> {
     },
     async balanceOf(userId) {
       const text = 'SELECT balance FROM users WHERE id = $1'
-      const [row] = await ask<Account>(pool, { name: 'balance', text, values: [userId] })
+      const [row] = await ask<Account>(pool, 'balance', text, [userId])
       return row?.balance
     },
   }
@@ -78,27 +78,30 @@ function unchecked(client: Pool | PoolClient): UncheckedStatements {
   return {
     read: async (id) => {
       const text = 'SELECT id, balance, version FROM users WHERE id = $1'
-      return (await client.query({ name: 'unchecked-read', text, values: [id] })).rows[0]
+      return (await client.query(text, [id])).rows[0]
     },
     write: async ({ id, balance, version }) => {
       const text = 'UPDATE users SET balance = $2, version = $3 WHERE id = $1'
-      await client.query({ name: 'unchecked-write', text, values: [id, balance, version] })
+      await client.query(text, [id, balance, version])
     },
   }
 }
 
-interface Statement {
-  readonly name: string
-  readonly text: string
-  readonly values?: unknown[]
-}
-
-/** A statement by itself, with a deadline: the connection on which it is late is given up. */
-async function ask<Row extends QueryResultRow>(pool: Pool, statement: Statement): Promise<Row[]> {
+/**
+ * A statement by itself, with a deadline: the connection on which it is late is given up.
+ *
+ * Not prepared: a prepared one would fail after a change of its table.
+ */
+async function ask<Row extends QueryResultRow>(
+  pool: Pool,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
   try {
-    const bounded = { ...statement, query_timeout: STATEMENT_MS }
+    const bounded = { text, values, query_timeout: STATEMENT_MS }
     return (await pool.query<Row>(bounded)).rows
   } catch (cause) {
-    throw new StoreError(`${statement.name} of Postgres failed`, { cause })
+    throw new StoreError(`${name} of Postgres failed`, { cause })
   }
 }
