@@ -1,5 +1,6 @@
 import { StoreError } from '../errors.ts'
 import { controlIn } from './control-statement.ts'
+import type { OwnedTransaction } from './database.ts'
 import type { Dialect } from './dialect.ts'
 
 /**
@@ -34,5 +35,18 @@ export class Loan {
     if (control === 'end')
       return new StoreError('the transaction is ended by whoever began it, not by the handler: nothing was sent')
     return undefined
+  }
+}
+
+/** Lends the transaction for `work`, and takes it back as soon as that has settled. */
+export async function onLoan<Transaction, Result>(
+  owned: OwnedTransaction<Transaction>,
+  work: (transaction: Transaction) => Promise<Result>,
+): Promise<Result> {
+  const { transaction, takeBack } = await owned.lend()
+  try {
+    return await work(transaction)
+  } finally {
+    takeBack()
   }
 }

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { listen } from '../../abort.ts'
 import { StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction, Statement } from '../../sql/database.ts'
+import { onLoan } from '../../sql/loan.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { AttemptRequest, AttemptResult, Settlement } from '../idempotency-store.ts'
 
@@ -144,7 +145,7 @@ export class GroupCommit<Transaction> {
   }
 
   async #run(owned: OwnedTransaction<Transaction>, members: readonly Member<Transaction>[]): Promise<void> {
-    const running = members.map(({ handler }) => settled(owned, handler))
+    const running = members.map(({ handler }) => onLoan(owned, handler))
     const settlements = await this.#allOf(running)
     if (settlements !== undefined && owned.failure() === undefined) return this.#commit(owned, members, settlements)
     await owned.rollback()
@@ -181,18 +182,6 @@ export class GroupCommit<Transaction> {
         .then(resolve, () => resolve(undefined))
         .finally(() => clock.clearTimer(timer))
     })
-  }
-}
-
-async function settled<Transaction>(
-  owned: OwnedTransaction<Transaction>,
-  handler: Handler<Transaction>,
-): Promise<Settlement> {
-  const { transaction, takeBack } = await owned.lend()
-  try {
-    return await handler(transaction)
-  } finally {
-    takeBack()
   }
 }
 

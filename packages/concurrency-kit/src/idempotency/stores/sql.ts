@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction } from '../../sql/database.ts'
 import { asStoreError, preparedIsOutdated } from '../../sql/errors.ts'
+import { onLoan } from '../../sql/loan.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
 import type {
@@ -26,6 +27,8 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   readonly name: string
   readonly kind = 'transactional'
   declare readonly environment?: Environment
+  /** The savepoint of a handler with `finalErrors`: a name that no handler can guess. */
+  readonly #beforeHandler = `before_handler_${randomUUID().replaceAll('-', '')}`
   readonly #database: Database<Transaction, never>
   readonly #records: RecordStatements
   readonly #lookup: RecordLookup
@@ -142,12 +145,9 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
   ): Promise<AttemptResult> {
     let settlement: Settlement
     try {
-      // A name that no handler can know.
-      const savepoint = `before_handler_${randomUUID().replaceAll('-', '')}`
-      if (request.finalErrors) await this.#run(owned, 'SAVEPOINT', savepoint)
-      settlement = await this.#settled(owned, handler)
-      if (settlement.outcome === 'error' && owned.passing() === undefined)
-        await this.#run(owned, 'ROLLBACK TO', savepoint)
+      if (request.finalErrors) await this.#savepoint(owned, 'SAVEPOINT')
+      settlement = await onLoan(owned, handler)
+      if (settlement.outcome === 'error' && owned.passing() === undefined) await this.#savepoint(owned, 'ROLLBACK TO')
     } catch (error) {
       await owned.rollback()
       if (owned.passing() !== undefined) return { status: 'retry', cause: owned.passing() }
@@ -164,27 +164,10 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     throw asStoreError(`COMMIT of ${this.name}`, ended.cause)
   }
 
-  /** What the handler comes to; a statement that it has not sent by then is refused. */
-  async #settled(
-    owned: OwnedTransaction<Transaction>,
-    handler: (transaction: Transaction) => Promise<Settlement>,
-  ): Promise<Settlement> {
-    const { transaction, takeBack } = await owned.lend()
-    try {
-      return await handler(transaction)
-    } finally {
-      takeBack()
-    }
-  }
-
-  async #run(
-    owned: OwnedTransaction<Transaction>,
-    verb: 'SAVEPOINT' | 'ROLLBACK TO',
-    savepoint: string,
-  ): Promise<void> {
+  async #savepoint(owned: OwnedTransaction<Transaction>, verb: 'SAVEPOINT' | 'ROLLBACK TO'): Promise<void> {
     const what = `${verb} of ${this.name}`
     try {
-      await owned.run(what, `${verb} ${savepoint}`)
+      await owned.run(what, `${verb} ${this.#beforeHandler}`)
     } catch (error) {
       throw asStoreError(what, error)
     }
