@@ -63,7 +63,7 @@ export const contextAndInputBreaks: readonly Break[] = [
     package: 'demo-server',
     file: language,
     find: 'part.trim()',
-    replace: "/^\\s*(.*?)\\s*$/.exec(part)?.[1] ?? ''",
+    replace: "part.trimStart().replace(/\\s+$/, '')",
     tests: worst,
   },
   {
