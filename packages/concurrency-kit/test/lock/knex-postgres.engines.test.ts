@@ -219,7 +219,9 @@ describe('a lease table on Postgres', () => {
 
     test('a listener is refused where it would be of no use', () => {
       expect(() => knexLockStore({ knex, listener: {} as never })).toThrow('listener.query must be a function')
-      expect(() => knexLockStore({ knex, listener: new pg.Pool() as never })).toThrow('listener must be a pg.Client, but is a pg.Pool')
+      expect(() => knexLockStore({ knex, listener: new pg.Pool() as never })).toThrow(
+        'listener must be a pg.Client, but is a pg.Pool',
+      )
     })
   })
 })

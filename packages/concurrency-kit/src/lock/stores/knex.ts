@@ -108,8 +108,6 @@ class KnexLockStore implements LockStore<true> {
     if (name === 'sqlite') throw new TypeError('listener must not be given on SQLite, which announces nothing')
     expectClient('listener', 'a pg.Client', listener)
     objectWith('listener', listener, ['query', 'on', 'removeListener'])
-    if ('totalCount' in listener)
-      throw new TypeError('listener must be a client, but is a pool: it lends another each time')
     const { clock } = environment
     this.#announcements = new Announcements({ client: listener, channel: channelOf(table), clock, commandMs })
   }
