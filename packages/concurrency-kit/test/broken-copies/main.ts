@@ -20,7 +20,9 @@ function run(
   const report = path.join(copy, 'report.json')
   const names = `${pitfall}(?![0-9])`
   const args = [vitest, 'run', '--root', copy, '--reporter', 'json', '--outputFile', report, '-t', names]
-  spawnSync(process.execPath, [...args, `packages/${name}/${tests}`], { cwd: copy, timeout: 90_000 })
+  const { error } = spawnSync(process.execPath, [...args, `packages/${name}/${tests}`], { cwd: copy, timeout: 90_000 })
+  // A fault that keeps the event loop busy is seen too.
+  if (error !== undefined && Reflect.get(error, 'code') === 'ETIMEDOUT') return { ran: 1, failed: 1, intact: [] }
   const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
   rmSync(report)
   const files: { name: string; assertionResults: { status: string }[] }[] = testResults
