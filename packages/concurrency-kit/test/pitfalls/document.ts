@@ -51,10 +51,11 @@ function storesTable<Name extends string>(
       const reason = not[store]
       if (reason === undefined) continue
       const ofNumber = reasons.get(number) ?? new Map<string, Name[]>()
-      reasons.set(number, ofNumber.set(reason, [...(ofNumber.get(reason) ?? []), store]))
+      // A fault can have several tests, each with its own entry.
+      reasons.set(number, ofNumber.set(reason, [...new Set([...(ofNumber.get(reason) ?? []), store])]))
     }
   }
-  const inOrder = [...reasons].sort(([a], [b]) => Number.parseInt(a.slice(1), 10) - Number.parseInt(b.slice(1), 10))
+  const inOrder = [...reasons].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
   for (const [number, byReason] of inOrder)
     for (const [reason, on] of byReason) lines.push(`| ${number} | ${on.join('; ')} | ${reason} |`)
   return lines
