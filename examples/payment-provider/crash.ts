@@ -31,37 +31,38 @@ async function charges(order: string): Promise<number> {
   return lines.filter((line) => line.includes(order)).length
 }
 
-/** More than a loaded machine needs, where a process may lose its lease before it has begun. */
+/** Enough for a loaded machine, on which a process may lose its lease before it begins. */
 const TRIES = 10
 
-/** Kills a payer while the provider works for it, and gives the order. */
+/** Kills a payer while the provider processes its charge. Returns the order. */
 async function killWhileCharging(mode: string): Promise<string> {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const order = randomUUID()
     const payer = start('pay.ts', [order, '10000', mode], env)
     const ended = once(payer, 'exit')
     const charging = new Promise((resolve) => said.on('line', (line) => line === `charging ${order}` && resolve(line)))
-    // One that ends before it has asked the provider is no case of this: another order is next.
+    // If the payer ends before it calls the provider, try again with another order.
     await Promise.race([charging, ended])
     payer.kill('SIGKILL')
     await ended
-    // The provider is not done yet, so the payer has not lived to see whether it charged.
+    // The provider had not charged yet, so the payer died without an answer.
     if (payer.signalCode === 'SIGKILL' && (await charges(order)) === 0) return order
   }
   throw new Error(`no payer was killed while the provider worked, in ${TRIES} tries`)
 }
 
-/** Sends the order until it is answered, as its client does. */
+/** Repeats the order until it gets an answer, as a client would. */
 async function answer(order: string, mode: string): Promise<string> {
-  let refused = ''
+  let failure = ''
   for (let tried = 0; tried < TRIES; tried += 1) {
     const payer = start('pay.ts', [order, '10000', mode], env)
     const [paid, error] = await Promise.all([text(payer.stdout as never), text(payer.stderr as never)])
     if (paid !== '') return `paid ${JSON.parse(paid).amount}`
-    refused = error.trim()
-    if (refused.includes('vanished before it was completed')) return refused
+    failure = error.trim()
+    // The answer of `refuse`: repeating the order does not change it.
+    if (mode === 'refuse' && failure.startsWith('AMBIGUOUS_OUTCOME')) return failure
   }
-  return refused
+  return failure
 }
 
 try {

@@ -79,7 +79,7 @@ try {
         body: JSON.stringify(payload),
         signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
       })
-      // Refused for certain: nothing was charged, and nothing will be. The key is free for another try.
+      // The provider rejected the charge and will not make it later: this frees the key for another attempt.
       if (status === 422) throw new NoEffectError(`the provider refused: ${JSON.stringify(body)}`)
       if (status !== 200) throw new Error(`the provider answered ${status}: ${JSON.stringify(body)}`)
       return body as Charge
