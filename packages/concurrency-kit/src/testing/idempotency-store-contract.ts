@@ -8,16 +8,16 @@ import { type ContractRunner, proving } from './runner.ts'
 import { checkStoreObjects, WAYS } from './store-objects.ts'
 
 /**
- * The contract of an idempotency store of either kind: callers on one store object and on two, which do not join each other; the
- * effects of a transactional store; and the verbs of a leased one, as several processes use them.
+ * The contract of an idempotency store of either kind. It tests callers on one store object and on two, whose callers do not join
+ * each other; the effects of a transactional store; and the verbs of a leased store as several processes use them.
  *
- * Takes a few seconds of real time. It runs in one process: state that all store objects of a process share, such as a variable
- * of a module, is not found out.
+ * Takes a few seconds of real time. The suite runs in one process, so it cannot detect state that all store objects of a process
+ * share, such as a module variable.
  *
- * @param runner - The test runner's `describe` and `test`: those of Vitest, Jest or `node:test`.
- * @param name - How the store is called in the names of the tests.
- * @param open - Called for each test; two fresh store objects on one back end. Nothing else may keep records there meanwhile.
- * @param abilities - The store's kind, and what else it can do where that is not the default. Tests of anything else are skipped.
+ * @param runner - The `describe` and `test` of the test runner, such as Vitest, Jest or `node:test`.
+ * @param name - Name of the store in the names of the tests.
+ * @param open - Called for each test; returns two fresh store objects on one back end. Nothing else may write records there.
+ * @param abilities - The store's kind, and its abilities that differ from the defaults. Tests of a missing ability are skipped.
  */
 export function idempotencyStoreContract<Transaction>(
   runner: ContractRunner,

@@ -8,16 +8,16 @@ import { type ContractRunner, proving } from './runner.ts'
 import { checkStoreObjects, WAYS } from './store-objects.ts'
 
 /**
- * The contract of a {@link LockStore}: its verbs as several processes use them, through one store object and through two, then
- * the engine above it.
+ * The contract of a {@link LockStore}: its verbs as several processes use them, through one store object and through two, and the
+ * lock engine above it.
  *
- * Takes a few seconds of real time: leases do expire. Keys are unguessable, so that the server may be shared. It runs in one
- * process: state that all store objects of a process share, such as a variable of a module, is not found out.
+ * Takes a few seconds of real time, because leases expire. Keys are unguessable, so the server may be shared. The suite runs in one
+ * process, so it cannot detect state that all store objects of a process share, such as a module variable.
  *
- * @param runner - The test runner's `describe` and `test`: those of Vitest, Jest or `node:test`.
- * @param name - How the store is called in the names of the tests.
- * @param open - Called for each test; two fresh store objects on one back end, which other tests may share.
- * @param abilities - What the store can do, where that is not the default. Tests of anything else are skipped.
+ * @param runner - The `describe` and `test` of the test runner, such as Vitest, Jest or `node:test`.
+ * @param name - Name of the store in the names of the tests.
+ * @param open - Called for each test; returns two fresh store objects on one back end, which other tests may share.
+ * @param abilities - Abilities of the store that differ from the defaults. Tests of a missing ability are skipped.
  */
 export function lockStoreContract(
   runner: ContractRunner,

@@ -1,17 +1,17 @@
-/** What a contract suite needs of a test runner: Vitest, Jest, `node:test`, Mocha and Bun all have it. */
+/** The part of a test runner that a contract suite needs; Vitest, Jest, `node:test`, Mocha and Bun have it. */
 export interface ContractRunner {
   describe(name: string, body: () => void): void
   readonly test: {
     (name: string, body: () => Promise<void>): void
-    /** Names a test that does not apply to the store, so that the report shows it as skipped and not as passed. */
+    /** Reports a test that does not apply to the store as skipped, not as passed. */
     skip(name: string, body: () => Promise<void>): void
   }
 }
 
-/** Adds a test, skipped unless it applies to the store. That is known beforehand: Jest cannot skip a test that runs. */
+/** Adds a test, skipped unless it applies to the store. `applies` is known in advance, because Jest cannot skip a running test. */
 export type Prove<Subject> = (title: string, body: (subject: Subject) => Promise<void>, applies?: boolean) => void
 
-/** Tests that open what they need and close it again, whatever happens. */
+/** Makes tests that open their store objects, and close them even if the test fails. */
 export function proving<Opened extends { close(): Promise<void> }, Subject>(
   { test }: ContractRunner,
   open: () => Promise<Opened>,
@@ -31,7 +31,7 @@ export function proving<Opened extends { close(): Promise<void> }, Subject>(
   }
 }
 
-/** Asks again every few ms, for at most `limitMs`. */
+/** Calls `ask` every few ms until `reached` holds, for at most `limitMs`. */
 export async function until<Value>(
   ask: () => Promise<Value>,
   reached: (value: Value) => boolean,

@@ -6,26 +6,26 @@ export interface StoreObjects<Store> {
   readonly rival: Store
 }
 
-/** Which store objects the parties of a test use: each fault must be seen within one object, and between two. */
+/** The store objects that the parties of a test use: a fault must be detected within one object and between two. */
 export const WAYS = [
   { title: 'through one store object', storesOf: <Store>({ store }: StoreObjects<Store>) => [store] },
   { title: 'through two store objects', storesOf: <Store>({ store, rival }: StoreObjects<Store>) => [store, rival] },
 ] as const
 
-/** @throws AssertionError unless the objects are two, and the store is what the suite was told. */
+/** @throws AssertionError if the two objects are the same, or the store contradicts the stated abilities. */
 export function checkStoreObjects<Store extends object>(
   { store, rival }: StoreObjects<Store>,
   told: Readonly<Record<string, boolean | string>>,
   actual: Readonly<Record<string, boolean | string>>,
 ): void {
-  assert.notEqual(store, rival, 'open() gave one store object twice: `rival` must be another one on the same back end')
+  assert.notEqual(store, rival, 'open() returned one object twice: `rival` must be another one on the same back end')
   for (const [ability, value] of Object.entries(actual)) {
     const shown = `{ ${ability}: ${JSON.stringify(value)} }`
-    assert.equal(told[ability], value, `this store is ${shown}: give that to the suite as one of its abilities`)
+    assert.equal(told[ability], value, `this store has ${shown}: pass that to the suite as an ability`)
   }
 }
 
-/** Gives the store objects to the parties of a test, one after the other. */
+/** Deals the store objects to the parties of a test in turn. */
 export function dealt<Store>(stores: readonly Store[]): () => Store {
   let parties = 0
   return () => {

@@ -5,15 +5,14 @@ import { type ContractRunner, proving } from './runner.ts'
 import { checkStoreObjects, WAYS } from './store-objects.ts'
 
 /**
- * The contract of a {@link VersionedStore}: its verbs, then `optimisticUpdate` above them, through one store object and through
- * two.
+ * The contract of a {@link VersionedStore}: its verbs, and `optimisticUpdate` above them, through one store object and through two.
  *
- * It runs in one process: state that all store objects of a process share, such as a variable of a module, is not found out.
+ * The suite runs in one process, so it cannot detect state that all store objects of a process share, such as a module variable.
  *
- * @param runner - The test runner's `describe` and `test`: those of Vitest, Jest or `node:test`.
- * @param name - How the store is called in the names of the tests.
- * @param open - Called for each test; two fresh store objects on the same rows, which other tests may share.
- * @param abilities - What the store can do, where that is not the default. Tests of anything else are skipped.
+ * @param runner - The `describe` and `test` of the test runner, such as Vitest, Jest or `node:test`.
+ * @param name - Name of the store in the names of the tests.
+ * @param open - Called for each test; returns two fresh store objects on the same rows, which other tests may share.
+ * @param abilities - Abilities of the store that differ from the defaults. Tests of a missing ability are skipped.
  */
 export function versionedStoreContract<Id, Version>(
   runner: ContractRunner,

@@ -39,7 +39,7 @@ describe('the published contract catches an idempotency store', () => {
     [
       'that checks and then inserts',
       checkThenInsert,
-      'verbs, through one store object > leased: of many that claim at once, one is granted',
+      'verbs, through one store object > leased: of many concurrent claims, one is granted',
     ],
     [
       'that lets a late owner complete',

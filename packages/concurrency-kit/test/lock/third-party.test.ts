@@ -70,12 +70,12 @@ describe('the published contract catches a lock store', () => {
     [
       'with two holders at once',
       DoubleHolder,
-      'through one store object > of many that ask at once, at most one is granted',
+      'through one store object > of many concurrent attempts, at most one is granted',
     ],
     [
       'whose release does not look at the holder',
       WrongRelease,
-      'through one store object > a release by anybody else changes nothing',
+      'through one store object > a release by another holder changes nothing',
     ],
     [
       'whose tokens go backwards',
@@ -85,7 +85,7 @@ describe('the published contract catches a lock store', () => {
     [
       'that loses wake-ups',
       LostWakeUp,
-      'through one store object > a watcher hears of a release, and no more once it has stopped',
+      'through one store object > a watcher is notified of a release, and not after it has stopped',
     ],
     [
       'that acquires late',

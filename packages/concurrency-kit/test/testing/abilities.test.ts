@@ -33,9 +33,11 @@ test('X5: tests of another kind of store are skipped, not passed: locks', async 
   const { failed, skipped } = await lockOutcomes({ expires: false, watchesRivals: false })
   expect(failed).toEqual([])
   expect(skipped).toContain('through one store object > extend prolongs the lease from now')
-  expect(skipped).toContain('through two store objects > a watcher hears of a release, and no more once it has stopped')
+  expect(skipped).toContain(
+    'through two store objects > a watcher is notified of a release, and not after it has stopped',
+  )
   expect(skipped).not.toContain(
-    'through one store object > a watcher hears of a release, and no more once it has stopped',
+    'through one store object > a watcher is notified of a release, and not after it has stopped',
   )
 })
 

@@ -86,22 +86,22 @@ const sabotaged: Readonly<Record<string, (runner: ContractRunner, rivals: Rivals
 /** The tests that must fail. */
 const seenBy: Readonly<Record<string, readonly string[]>> = {
   lock: [
-    'through two store objects > of many that ask at once, at most one is granted',
-    'by callers > sections through two store objects are never two at once, and all get in',
+    'through two store objects > of many concurrent attempts, at most one is granted',
+    'by callers > sections through two store objects never overlap, and all of them run',
   ],
   record: [
-    'through two store objects > what runs is refused to a rival that does not wait, and not found',
-    'through two store objects > a rival that waits gets the result of the one that runs',
-    'through two store objects > callers at the same time on two store objects run it once',
-    'effects > transactional: of callers at the same time on two store objects one has an effect',
+    'through two store objects > a rival that does not wait is rejected during a run, and finds no record',
+    'through two store objects > a waiting rival gets the result of the run in flight',
+    'through two store objects > concurrent callers on two store objects run the handler once',
+    'effects > transactional: of concurrent callers on two store objects only one has an effect',
   ],
   'leased record': [
-    'verbs, through two store objects > leased: of many that claim at once, one is granted',
+    'verbs, through two store objects > leased: of many concurrent claims, one is granted',
     'verbs, through two store objects > leased: a claim whose owner vanished is taken over by one, and counted',
-    'through two store objects > callers at the same time on two store objects run it once',
+    'through two store objects > concurrent callers on two store objects run the handler once',
   ],
   row: [
-    'through two store objects > of many that write on one version at once, one is stored',
+    'through two store objects > of many concurrent writes on one version, one is stored',
     'through two store objects > no update is lost: 64 writers at once, the sum is exact',
   ],
 }

@@ -14,8 +14,8 @@ export interface Effects<Transaction> {
 export interface OpenLeasedStore {
   readonly store: LeasedIdempotencyStore
   /**
-   * Another store object on the same back end, as another process has it: with a client of its own, and nothing shared with
-   * `store` in memory. A store that keeps its records in itself passes every verb of `rival` on to `store`.
+   * Another store object on the same back end, as in another process: it has its own client and shares no memory with `store`. If
+   * the store keeps its records in the object, `rival` forwards every verb to `store`.
    */
   readonly rival: LeasedIdempotencyStore
   /** Ends what `open` made. */
@@ -24,9 +24,9 @@ export interface OpenLeasedStore {
 
 export interface OpenTransactionalStore<Transaction> {
   readonly store: TransactionalIdempotencyStore<Transaction>
-  /** Another store object on the same back end, as another process has it: with a client of its own. */
+  /** Another store object on the same back end, as in another process: it has its own client. */
   readonly rival: TransactionalIdempotencyStore<Transaction>
-  /** Shows that effect and record stand or fall together. */
+  /** Lets the suite check that effect and record commit or roll back together. */
   readonly effects: Effects<Transaction>
   /** Ends what `open` made. */
   close(): Promise<void>
@@ -34,15 +34,15 @@ export interface OpenTransactionalStore<Transaction> {
 
 export type OpenIdempotencyStore<Transaction> = OpenLeasedStore | OpenTransactionalStore<Transaction>
 
-/** What an idempotency store can do. Tests that need more, or another kind, are skipped. */
+/** Abilities of an idempotency store. Tests of a missing ability or of the other kind are skipped. */
 export interface IdempotencyStoreAbilities {
-  /** As the store's own `kind`. */
+  /** Must equal the store's `kind`. */
   readonly kind: 'transactional' | 'leased'
-  /** False for a store that keeps no scopes. @defaultValue true */
+  /** False for a store without scopes. @defaultValue true */
   readonly scopes?: boolean
-  /** False for a store that keeps no final errors. @defaultValue true */
+  /** False for a store that cannot store final errors. @defaultValue true */
   readonly finalErrors?: boolean
-  /** False for a store whose records expire by themselves, so that `purge` finds none. @defaultValue true */
+  /** False for a store whose records expire on their own, so that `purge` finds none. @defaultValue true */
   readonly purges?: boolean
 }
 
@@ -56,14 +56,14 @@ interface Call {
   readonly finalErrors?: { encode(error: unknown): string | undefined; decode(text: string): unknown }
 }
 
-/** Runs under a key, through one store object. */
+/** Calls `withIdempotency` and `findReplay` on one store object. */
 export interface Caller {
   /** `effect` writes a mark in the handler's transaction; on a leased store it does nothing. */
   run(call: Call, handler: (effect: () => Promise<void>) => Promise<unknown>): Promise<unknown>
   find(call: Call): Promise<{ readonly found: boolean }>
 }
 
-/** What the tests work with: keys are of the test's own, so that back ends may be shared. */
+/** The callers of one test. Each test has its own keys, so back ends may be shared. */
 export interface Subject {
   /** On `store`, with its object to purge. */
   readonly caller: Caller & Pick<LeasedIdempotencyStore, 'purge'>

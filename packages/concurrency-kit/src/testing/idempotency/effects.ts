@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Prove } from '../runner.ts'
 import { Broke, brokeErrors, type IdempotencyStoreAbilities, type Subject } from './callers.ts'
 
-/** What a transactional store keeps of a handler's effects, through one store object and through two. */
+/** Tests that a handler's effects commit or roll back with the record, through one store object and through two. */
 export function transactionalEffects(prove: Prove<Subject>, abilities: Required<IdempotencyStoreAbilities>): void {
   const transactional = (title: string, body: (subject: Subject) => Promise<void>, applies = true) =>
     prove(`transactional: ${title}`, body, applies && abilities.kind === 'transactional')
@@ -12,7 +12,7 @@ export function transactionalEffects(prove: Prove<Subject>, abilities: Required<
     assert.equal(await effects(), 1)
   })
 
-  transactional('of callers at the same time on two store objects one has an effect', async (subject) => {
+  transactional('of concurrent callers on two store objects only one has an effect', async (subject) => {
     const { caller, rival, effects } = subject
     await Promise.all(
       Array.from({ length: 20 }, (_, index) =>

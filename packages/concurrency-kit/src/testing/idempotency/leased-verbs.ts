@@ -4,7 +4,7 @@ import type { ClaimResult, LeasedIdempotencyStore } from '../../idempotency/idem
 import { type Prove, until } from '../runner.ts'
 import { dealt } from '../store-objects.ts'
 
-/** The verbs for one claim. */
+/** The verbs of one owner. */
 interface Owner {
   claim(options?: { leaseMs?: number; takeOver?: boolean; fingerprint?: string }): Promise<ClaimResult>
   complete(text: string): Promise<boolean>
@@ -13,7 +13,7 @@ interface Owner {
 }
 
 export interface LeasedScene {
-  /** The verbs for a new owner under the key of the test, through the next store object. */
+  /** The verbs of a new owner of the test's key, through the next store object. */
   owner(): Owner
 }
 
@@ -34,7 +34,7 @@ function ownerOn(store: LeasedIdempotencyStore, record: { readonly scope: string
   }
 }
 
-/** The verbs of a leased store one by one, as processes use them. */
+/** Tests each verb of a leased store as processes use them. */
 export function leasedVerbs(prove: Prove<LeasedScene>, applies: boolean): void {
   const leased = (title: string, body: (owner: LeasedScene['owner']) => Promise<void>) =>
     prove(`leased: ${title}`, ({ owner }) => body(owner), applies)
@@ -49,7 +49,7 @@ export function leasedVerbs(prove: Prove<LeasedScene>, applies: boolean): void {
     assert.deepEqual(await b.claim(), { status: 'completed', record })
   })
 
-  leased('of many that claim at once, one is granted', async (owner) => {
+  leased('of many concurrent claims, one is granted', async (owner) => {
     const owners = Array.from({ length: 6 }, owner)
     assert.deepEqual(await statuses(owners), ['claimed', ...Array.from({ length: 5 }, () => 'in_progress')])
   })

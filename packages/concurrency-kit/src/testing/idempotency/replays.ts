@@ -3,7 +3,7 @@ import { isFingerprintMismatchError, isIdempotencyInProgressError, isResultNotSe
 import { type Prove, until } from '../runner.ts'
 import { Broke, brokeErrors, type IdempotencyStoreAbilities, type Subject } from './callers.ts'
 
-/** What callers on one store object get, of a store of either kind. */
+/** Tests what callers on one store object get, for both kinds of store. */
 export function idempotencyReplays(prove: Prove<Subject>, abilities: Required<IdempotencyStoreAbilities>): void {
   prove('the handler runs once, and every later call gets its result, the first one too', async ({ caller }) => {
     const result = { id: 7, lines: [{ price: 1.5, name: '한글 🔒' }], none: null }
@@ -85,7 +85,7 @@ export function idempotencyReplays(prove: Prove<Subject>, abilities: Required<Id
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 3)
   })
 
-  prove('a handler that asks for its own key is told at once', async ({ caller }) => {
+  prove('a handler that calls with its own key is rejected at once', async ({ caller }) => {
     await caller.run({}, async () => {
       await assert.rejects(
         caller.run({}, async () => 1),

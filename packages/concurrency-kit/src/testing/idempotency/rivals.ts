@@ -3,10 +3,10 @@ import { isFingerprintMismatchError, isIdempotencyInProgressError, isStoreError 
 import { type Prove, until } from '../runner.ts'
 import { Broke, brokeErrors, type Caller, type IdempotencyStoreAbilities, type Subject } from './callers.ts'
 
-const never = async () => assert.fail('a rival ran too')
+const never = async () => assert.fail('a rival ran as well')
 const LONG = { waitMs: 20_000 }
 
-/** What a store of either kind keeps callers of two processes from: these do not join each other. */
+/** Tests callers on two store objects, for both kinds of store: these do not join each other. */
 export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<IdempotencyStoreAbilities>): void {
   prove('a rival gets what was stored', async ({ caller, rival }) => {
     await caller.run({}, async () => 'done')
@@ -20,9 +20,9 @@ export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<Ide
     await assert.rejects(rival.find({ payload: 2 }), isFingerprintMismatchError)
   })
 
-  prove('what runs is refused to a rival that does not wait, and not found', async ({ caller, rival }) => {
+  prove('a rival that does not wait is rejected during a run, and finds no record', async ({ caller, rival }) => {
     const running = await begin(caller)
-    // A store that has no room for a second transaction says so instead.
+    // A store without a connection for a second transaction rejects with another error.
     const refused = (error: unknown) => isIdempotencyInProgressError(error) || isStoreError(error)
     await assert.rejects(rival.run({ waitMs: 0 }, never), refused)
     assert.deepEqual(await rival.find({}), { found: false })
@@ -31,7 +31,7 @@ export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<Ide
     assert.equal(await rival.run({}, never), 'done')
   })
 
-  prove('a rival that waits gets the result of the one that runs', async ({ caller, rival }) => {
+  prove('a waiting rival gets the result of the run in flight', async ({ caller, rival }) => {
     const running = await begin(caller)
     const waiting = handled(rival.run(LONG, never))
     await new Promise(setImmediate)
@@ -40,7 +40,7 @@ export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<Ide
     assert.equal(await waiting, 'done')
   })
 
-  prove('a rival that waits runs when the one that runs fails', async ({ caller, rival }) => {
+  prove('a waiting rival runs if the run in flight fails', async ({ caller, rival }) => {
     const running = await begin(caller)
     const waiting = handled(rival.run(LONG, async () => 'mine'))
     await new Promise(setImmediate)
@@ -50,7 +50,7 @@ export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<Ide
     assert.equal(await caller.run({}, never), 'mine')
   })
 
-  prove('callers at the same time on two store objects run it once', async ({ caller, rival }) => {
+  prove('concurrent callers on two store objects run the handler once', async ({ caller, rival }) => {
     let runs = 0
     const handler = async () => {
       runs += 1
@@ -86,7 +86,7 @@ export function idempotencyRivals(prove: Prove<Subject>, abilities: Required<Ide
   )
 }
 
-/** A handler that is inside until it is told how to end. */
+/** A handler that stays pending until the test settles it. */
 async function begin(caller: Caller) {
   const began = Promise.withResolvers<void>()
   const { promise, resolve, reject } = Promise.withResolvers<string>()
@@ -100,7 +100,7 @@ async function begin(caller: Caller) {
   return { result, finish: () => resolve('done'), fail: reject }
 }
 
-/** A promise that may reject before anybody waits for it. */
+/** Marks a promise as handled: it may reject before the test awaits it. */
 function handled<Result>(promise: Promise<Result>): Promise<Result> {
   promise.catch(() => {})
   return promise

@@ -10,7 +10,7 @@ import type { Prove } from '../runner.ts'
 import type { StoreObjects } from '../store-objects.ts'
 import { type Holder, holderOn, type LockStoreAbilities } from './scene.ts'
 
-/** Callers on `store`, beside a rival on the other store object. */
+/** Callers on `store`, with a rival on the other store object. */
 export interface Callers extends StoreObjects<LockStore> {
   readonly key: string
   readonly holder: Holder
@@ -20,7 +20,7 @@ export function callersOn({ store, rival }: StoreObjects<LockStore>, key: string
   return { store, rival, key, holder: holderOn(rival, key) }
 }
 
-/** What callers get of the lock engine above a store. */
+/** Tests what callers get from the lock engine above a store. */
 export function lockCallers(prove: Prove<Callers>, { fencing }: Required<LockStoreAbilities>): void {
   prove('the engine excludes: many sections, never two at once, first in first out', async ({ store, key }) => {
     const { enter, order } = sections()
@@ -29,7 +29,7 @@ export function lockCallers(prove: Prove<Callers>, { fencing }: Required<LockSto
     assert.deepEqual(order, indexes)
   })
 
-  prove('sections through two store objects are never two at once, and all get in', async ({ store, rival, key }) => {
+  prove('sections through two store objects never overlap, and all of them run', async ({ store, rival, key }) => {
     const { enter, order } = sections()
     const tokens: bigint[] = []
     await Promise.all(
@@ -86,7 +86,7 @@ export function lockCallers(prove: Prove<Callers>, { fencing }: Required<LockSto
         }
         return !lease.signal.aborted
       })
-    // On a machine that stands still for so long a lease is lost, and known to be: then a longer one must do.
+    // If the machine pauses for longer than the TTL, the lease is rightly lost: then a longer TTL must pass.
     assert.ok((await outlives(300)) || (await outlives(1_500)), 'it was not renewed')
   })
 
@@ -122,7 +122,7 @@ export function lockCallers(prove: Prove<Callers>, { fencing }: Required<LockSto
   })
 }
 
-/** Sections that take a moment, and fail where two are inside. */
+/** Sections that take a moment, and fail if two overlap. */
 function sections() {
   let inside = 0
   const order: number[] = []

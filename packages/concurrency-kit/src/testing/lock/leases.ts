@@ -5,7 +5,7 @@ import { type LockStoreAbilities, type Scene, SOON_MS, TTL_MS, tokenOf } from '.
 
 const granted = ({ acquired }: { readonly acquired: boolean }) => acquired
 
-/** What a lock store keeps of a lease: until when, its fencing tokens, and who hears of its end. */
+/** Tests how leases end, their fencing tokens, and the notification of watchers. */
 export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Required<LockStoreAbilities>): void {
   prove(
     'a lease expires by itself, and its holder can neither extend nor release the next one (L13)',
@@ -29,7 +29,10 @@ export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Req
       await a.acquire(400)
       assert.equal(await a.extend(1_000), true)
       await until(() => b.acquire(), granted)
-      assert.ok(performance.now() - startedAt >= 900, 'the key was given away before the extended lease was over')
+      assert.ok(
+        performance.now() - startedAt >= 900,
+        'the key was granted to another holder before the extended lease ended',
+      )
     },
     expires,
   )
@@ -61,12 +64,12 @@ export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Req
   )
 
   prove(
-    'a watcher hears of a release, and no more once it has stopped',
+    'a watcher is notified of a release, and not after it has stopped',
     async ({ key, stores, holder }) => {
       const [a, b] = [holder(), holder()]
       await a.acquire()
       let calls = 0
-      // The one through which nobody releases, where there are two.
+      // With two store objects: the one that does not release.
       const unwatch = stores.at(-1)?.watch?.(key, () => {
         calls += 1
       })
@@ -90,7 +93,7 @@ export function lockLeases(prove: Prove<Scene>, { expires, fencing, watch }: Req
   )
 }
 
-/** The last token of a grant, which must begin above the `last` one before it. */
+/** The last token of a grant; its first token must be above `last`. */
 function lastToken(answer: AcquireResult, asked: number, last: bigint): bigint {
   const first = tokenOf(answer)
   assert.equal(typeof first, 'bigint')

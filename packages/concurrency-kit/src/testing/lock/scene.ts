@@ -6,34 +6,34 @@ import { dealt } from '../store-objects.ts'
 export interface OpenLockStore {
   readonly store: LockStore
   /**
-   * Another store object on the same back end, as another process has it: with a client of its own, and nothing shared with
-   * `store` in memory. A store that keeps its leases in itself passes every verb of `rival` on to `store`.
+   * Another store object on the same back end, as in another process: it has its own client and shares no memory with `store`. If
+   * the store keeps its leases in the object, `rival` forwards every verb to `store`.
    */
   readonly rival: LockStore
-  /** Ends what `open` made; the suite has closed `store` by then, or not. */
+  /** Ends what `open` made. The suite may have closed `store` before. */
   close(): Promise<void>
 }
 
-/** What a lock store can do. Tests that need more are skipped; a store that has something else than told fails all of them. */
+/** Abilities of a lock store. Tests of a missing ability are skipped; if the store contradicts a stated ability, all tests fail. */
 export interface LockStoreAbilities {
   /** False for a store whose leases end with a connection, not with time. @defaultValue true */
   readonly expires?: boolean
-  /** As the store's own `fencing`. @defaultValue true */
+  /** Must equal the store's `fencing`. @defaultValue true */
   readonly fencing?: boolean
-  /** As the store's own `acquiresOnce`. @defaultValue false */
+  /** Must equal the store's `acquiresOnce`. @defaultValue false */
   readonly acquiresOnce?: boolean
   /** False for a store that has no `watch`. @defaultValue true */
   readonly watch?: boolean
-  /** False for a store whose `watch` hears the releases through its own object alone. @defaultValue true */
+  /** False for a store whose `watch` only reports releases through the same store object. @defaultValue true */
   readonly watchesRivals?: boolean
 }
 
-/** What the tests of the verbs work with. */
+/** The key and store objects of one test of the verbs. */
 export interface Scene {
   readonly key: string
-  /** One or two, which the holders use in turn. */
+  /** One or two store objects, which the holders use in turn. */
   readonly stores: readonly LockStore[]
-  /** The verbs for a new holder of `key`, through the next store object. */
+  /** The verbs of a new holder of `key`, through the next store object. */
   holder(key?: string): Holder
 }
 
@@ -43,9 +43,9 @@ export interface Holder {
   release(): Promise<boolean>
 }
 
-/** Longer than any test. */
+/** A TTL longer than any test. */
 export const TTL_MS = 30_000
-/** What a store does at once takes no longer, on whatever machine. */
+/** Upper bound for an immediate answer, even on a slow machine. */
 export const SOON_MS = 5_000
 
 export function sceneOn(stores: readonly LockStore[]): Scene {
@@ -54,7 +54,7 @@ export function sceneOn(stores: readonly LockStore[]): Scene {
   return { key: scenesKey, stores, holder: (key = scenesKey) => holderOn(next(), key) }
 }
 
-/** The verbs as one process uses them for one acquisition. */
+/** The verbs of one holder, as one process uses them. */
 export function holderOn(store: LockStore, key: string): Holder {
   const { signal } = new AbortController()
   const holder = randomUUID()

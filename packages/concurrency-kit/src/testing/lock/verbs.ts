@@ -24,7 +24,7 @@ const KEY_ENDS = [
   'e\u0301',
 ]
 
-/** The verbs of a lock store one by one, as processes use them. */
+/** Tests each verb of a lock store as processes use them. */
 export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Required<LockStoreAbilities>): void {
   prove('a free key is granted, a held key is refused as a value', async ({ holder }) => {
     assert.equal((await holder().acquire()).acquired, true)
@@ -35,7 +35,7 @@ export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Requir
     }
   })
 
-  prove('of many that ask at once, at most one is granted', async ({ holder }) => {
+  prove('of many concurrent attempts, at most one is granted', async ({ holder }) => {
     const holders = Array.from({ length: 8 }, () => holder())
     for (let round = 0; round < 5; round += 1) {
       const answers = await Promise.all(holders.map(({ acquire }) => acquire()))
@@ -54,7 +54,7 @@ export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Requir
       await a.release()
       return acquired && tookMs < ttlMs
     }
-    // A machine that is busy may be late; the store may not be late every time.
+    // A busy machine may make one answer late; the store must not be late every time.
     assert.ok((await inTime()) || (await inTime()) || (await inTime()), `no grant came within its ${ttlMs} ms`)
   })
 
@@ -111,7 +111,7 @@ export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Requir
     assert.equal((await holder().acquire()).acquired, true)
   })
 
-  prove('a release by anybody else changes nothing', async ({ holder }) => {
+  prove('a release by another holder changes nothing', async ({ holder }) => {
     const [a, b] = [holder(), holder()]
     await a.acquire()
     assert.equal(await b.release(), false)
@@ -119,14 +119,14 @@ export function lockVerbs(prove: Prove<Scene>, { fencing, acquiresOnce }: Requir
     assert.equal(await a.extend(), true)
   })
 
-  prove('a second release by the holder says that there was nothing', async ({ holder }) => {
+  prove('a second release by the holder reports that the lease was gone', async ({ holder }) => {
     const a = holder()
     await a.acquire()
     await a.release()
     assert.equal(await a.release(), false)
   })
 
-  prove('extend is the holder’s alone', async ({ holder }) => {
+  prove('only the holder can extend the lease', async ({ holder }) => {
     const [a, b] = [holder(), holder()]
     assert.equal(await a.extend(), false)
     await a.acquire()

@@ -10,24 +10,24 @@ export interface Counter {
 export interface OpenVersionedStore<Id, Version> {
   readonly store: VersionedStore<Id, Counter, Version>
   /**
-   * Another store object on the same rows, as another process has it: with a client of its own, and nothing shared with `store` in
-   * memory. A store that keeps its rows in itself passes every verb of `rival` on to `store`.
+   * Another store object on the same rows, as in another process: it has its own client and shares no memory with `store`. If the
+   * store keeps its rows in the object, `rival` forwards every verb to `store`.
    */
   readonly rival: VersionedStore<Id, Counter, Version>
-  /** Makes a row with this count; where no `id` is given, under one that no other test uses. */
+  /** Inserts a row with this count; without an `id`, under one that no other test uses. */
   insert(count: number, id?: Id): Promise<Id>
   delete(id: Id): Promise<void>
   /** Ends what `open` made. */
   close(): Promise<void>
 }
 
-/** What a versioned store can do. Tests that need more are skipped. */
+/** Abilities of a versioned store. Tests of a missing ability are skipped. */
 export interface VersionedStoreAbilities {
   /** False for a store that has no `updateLocked`. @defaultValue true */
   readonly updateLocked?: boolean
 }
 
-/** What the tests work with. */
+/** The rows and store objects of one test. */
 export interface Rows<Id, Version> {
   /** The store object of the next party. */
   party(): VersionedStore<Id, Counter, Version>

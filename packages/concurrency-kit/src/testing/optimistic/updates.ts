@@ -5,7 +5,7 @@ import type { VersionedStore } from '../../optimistic/versioned-store.ts'
 import type { Prove } from '../runner.ts'
 import { add, type Counter, type Rows, read, type VersionedStoreAbilities } from './rows.ts'
 
-/** What callers of `optimisticUpdate` get of a versioned store. */
+/** Tests what callers of `optimisticUpdate` get from a versioned store. */
 export function versionedUpdates<Id, Version>(
   prove: Prove<Rows<Id, Version>>,
   { updateLocked }: Required<VersionedStoreAbilities>,
@@ -28,7 +28,7 @@ export function versionedUpdates<Id, Version>(
       await Promise.all(
         Array.from({ length: 16 }, async (_, index) => {
           const store = party()
-          // Under the lock from the second attempt on, or never.
+          // Half of the callers lock from the second attempt on, the others never do.
           const lockAfter = index % 4 < 2 ? 1 : 1_000
           for (let n = 0; n < 5; n += 1) await optimisticUpdate({ store, id, lockAfter, maxAttempts: 1_000 }, add(1))
         }),
@@ -70,7 +70,7 @@ export function versionedUpdates<Id, Version>(
     assert.equal((await read(store, id)).value.count, 402)
   })
 
-  prove('a row that goes meanwhile, or is missing, is said to be missing, and which it was', async (rows) => {
+  prove('a missing or deleted row is reported, and the error tells which it was', async (rows) => {
     const store = rows.party()
     const id = await rows.insert(0)
     const { version } = await read(store, id)
@@ -83,23 +83,26 @@ export function versionedUpdates<Id, Version>(
     await assert.rejects(optimisticUpdate({ store, id }, add(1)), missing)
   })
 
-  prove('a row that is replaced meanwhile is never taken for the old one: it is read again', async (rows) => {
-    const store = rows.party()
-    const id = await rows.insert(1)
-    const old = await read(store, id)
-    const replace = async (count: number) => {
-      await rows.delete(id)
-      await rows.insert(count, id)
-    }
-    await replace(5)
-    const late = { id, expectedVersion: old.version, value: { ...old.value, count: 9 } }
-    assert.deepEqual(await store.compareAndSet(late), { stored: false })
-    const row = await optimisticUpdate({ store, id }, async (value, { attempt }) => {
-      if (attempt === 1) await replace(50)
-      return { ...value, count: value.count + attempt }
-    })
-    assert.equal(row.count, 52)
-  })
+  prove(
+    'a row that is replaced during the update is never mistaken for the old one: it is read again',
+    async (rows) => {
+      const store = rows.party()
+      const id = await rows.insert(1)
+      const old = await read(store, id)
+      const replace = async (count: number) => {
+        await rows.delete(id)
+        await rows.insert(count, id)
+      }
+      await replace(5)
+      const late = { id, expectedVersion: old.version, value: { ...old.value, count: 9 } }
+      assert.deepEqual(await store.compareAndSet(late), { stored: false })
+      const row = await optimisticUpdate({ store, id }, async (value, { attempt }) => {
+        if (attempt === 1) await replace(50)
+        return { ...value, count: value.count + attempt }
+      })
+      assert.equal(row.count, 52)
+    },
+  )
 
   prove('a row that comes into being after the read is left alone: the next call finds it', async (rows) => {
     const store = rows.party()

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import type { Prove } from '../runner.ts'
 import { type Rows, read, type VersionedStoreAbilities } from './rows.ts'
 
-/** The verbs of a versioned store one by one, as processes use them. */
+/** Tests each verb of a versioned store as processes use them. */
 export function versionedVerbs<Id, Version>(
   prove: Prove<Rows<Id, Version>>,
   { updateLocked }: Required<VersionedStoreAbilities>,
 ): void {
-  prove('reads what is there, with its version, and nothing where nothing is', async ({ party, insert, ...rows }) => {
+  prove('reads a row with its version, and nothing if the row is missing', async ({ party, insert, ...rows }) => {
     const id = await insert(7)
     const row = await party().read({ id, lock: false })
     assert.equal(row?.value.count, 7)
@@ -30,7 +30,7 @@ export function versionedVerbs<Id, Version>(
     assert.deepEqual(await read(other, id), { value: written.value, version: written.version })
   })
 
-  prove('of many that write on one version at once, one is stored', async ({ party, insert }) => {
+  prove('of many concurrent writes on one version, one is stored', async ({ party, insert }) => {
     const id = await insert(0)
     for (let round = 1; round <= 5; round += 1) {
       const row = await read(party(), id)
@@ -45,7 +45,7 @@ export function versionedVerbs<Id, Version>(
     }
   })
 
-  prove('a row that has gone is not written', async ({ party, insert, ...rows }) => {
+  prove('a deleted row is not written', async ({ party, insert, ...rows }) => {
     const id = await insert(0)
     const row = await read(party(), id)
     await rows.delete(id)
