@@ -10,11 +10,15 @@ const KINDS = {
   'a better-sqlite3 database': (it: object) => has(it, 'prepare', 'pragma'),
 } as const
 
-/** Names a client that was given in place of another: its methods alone may be alike enough to fail only later. */
+/**
+ * Rejects a known client of the wrong kind and names it: similar method names would let it fail only later.
+ *
+ * @throws TypeError `given` is another kind of client than `wanted`.
+ */
 export function expectClient(option: string, wanted: keyof typeof KINDS, given: unknown): void {
   if ((typeof given !== 'object' && typeof given !== 'function') || given === null) return
   const kind = Object.entries(KINDS).find(([, fits]) => fits(given))?.[0]
-  // What has no known shape may be a wrapper of the caller's own.
+  // An unknown object may be the caller's own wrapper of a client.
   if (kind !== undefined && kind !== wanted) throw new TypeError(`${option} must be ${wanted}, but is ${kind}`)
 }
 

@@ -25,7 +25,7 @@ export class LockUnavailableError extends ConcurrencyKitError {
   readonly key: string
   /** How long the caller waited, in ms. */
   readonly waitedMs: number
-  /** @param options.noLock - What the key holds, where that is no lock. */
+  /** @param options.noLock - What the key holds if that is not a lock, such as `a list`. */
   constructor(
     key: string,
     waitedMs: number,
@@ -37,7 +37,7 @@ export class LockUnavailableError extends ConcurrencyKitError {
     super(
       options?.noLock === undefined
         ? `${lock} was not free within ${ms}${nested}`
-        : `${lock} cannot be acquired: after ${ms} its key still holds something that is no lock: ${options.noLock}`,
+        : `${lock} cannot be acquired: after ${ms} its key still holds a value that is not a lock: ${options.noLock}`,
       options,
     )
     this.key = key
@@ -65,10 +65,10 @@ export class LeaseLostError extends ConcurrencyKitError {
 export const isLeaseLostError = guard<LeaseLostError>('LEASE_LOST')
 
 /**
- * The same asynchronous context already holds this key: a nested call would wait for itself. The section did not run.
+ * The same asynchronous context already holds this key: a nested call would deadlock. The section did not run.
  *
- * A job of another caller that was started in this context looks the same: bind it by `AsyncResource.bind`, or let it wait by
- * `reentrance: 'wait'`.
+ * Another caller's job that was started in this context looks the same. Bind the job with `AsyncResource.bind`, or let it wait
+ * with `reentrance: 'wait'`.
  */
 export class ReentrantLockError extends ConcurrencyKitError {
   override readonly name = 'ReentrantLockError'
@@ -76,8 +76,8 @@ export class ReentrantLockError extends ConcurrencyKitError {
   readonly key: string
   constructor(key: string) {
     super(
-      `lock ${JSON.stringify(key)} is already held by the asynchronous context that asks for it: a nested call would ` +
-        `wait for itself; ${BIND}, or pass reentrance: 'wait'`,
+      `lock ${JSON.stringify(key)} is already held by this asynchronous context: a nested call would deadlock; ` +
+        `${BIND}, or pass reentrance: 'wait'`,
     )
     this.key = key
   }
@@ -121,10 +121,10 @@ export class AmbiguousOutcomeError extends ConcurrencyKitError {
 export const isAmbiguousOutcomeError = guard<AmbiguousOutcomeError>('AMBIGUOUS_OUTCOME')
 
 /**
- * Thrown by a handler on a leased store to say that its effect did not happen, and will not happen later: the key is free for the
- * next call. The caller gets it as thrown; `cause` may say why, such as a provider's refusal.
+ * A handler on a leased store throws this to state that its effect did not happen and will not happen later. The key is then free
+ * for the next call. The call rejects with this error; `cause` can carry the reason, such as a provider's answer.
  *
- * A transactional store does not need it: there nothing happens where the handler throws.
+ * A transactional store does not need it: when a handler throws there, its effects are rolled back.
  *
  * @example
  * if (response.status === 422) throw new NoEffectError('the provider refused', { cause: await response.json() })
@@ -160,8 +160,8 @@ export class VersionConflictError extends ConcurrencyKitError {
   constructor(id: unknown, expectedVersion: unknown, actualVersion: unknown, attempts: number) {
     super(
       expectedVersion === actualVersion
-        ? `row ${shownId(id)} was not written in ${attempts} attempts, though it still has the expected version ${shown(actualVersion)}: a trigger, a rule or a policy may keep it from being written`
-        : `row ${shownId(id)} changed meanwhile: expected version ${shown(expectedVersion)}, found ${shown(actualVersion)}, after ${attempts} attempts`,
+        ? `row ${shownId(id)} was not written in ${attempts} attempts, although it still has the expected version ${shown(actualVersion)}: a trigger, rule or policy may suppress the write`
+        : `row ${shownId(id)} changed during the update: expected version ${shown(expectedVersion)}, found ${shown(actualVersion)}, after ${attempts} attempts`,
     )
     this.id = id
     this.expectedVersion = expectedVersion
@@ -182,7 +182,7 @@ export class RowNotFoundError extends ConcurrencyKitError {
     super(
       expectedVersion === undefined
         ? `no row ${shownId(id)}`
-        : `row ${shownId(id)} has gone since it was read at version ${shown(expectedVersion)}`,
+        : `row ${shownId(id)} no longer exists; it was read at version ${shown(expectedVersion)}`,
     )
     this.id = id
     this.expectedVersion = expectedVersion

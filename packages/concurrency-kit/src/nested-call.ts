@@ -1,3 +1,2 @@
-/** Advice in the errors of nested calls: an asynchronous context cannot tell them from another caller's job that was started in it. */
-export const BIND =
-  'if this is a job of another caller, started here by a queue or an emitter, wrap it in AsyncResource.bind'
+/** Advice in the errors of nested calls: the context looks the same for another caller's job that was started in it. */
+export const BIND = 'if a queue or an event emitter started this job for another caller, wrap it in AsyncResource.bind'

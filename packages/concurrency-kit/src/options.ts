@@ -15,14 +15,14 @@ export function oneOf<const Choice>(name: string, value: unknown, choices: reado
   throw new TypeError(`${name} must be one of ${choices.map(shown).join(', ')}, but is ${shown(value)}`)
 }
 
-/** The longest text that every store can keep: an index of Postgres takes at most 2704 bytes a row, other columns included. */
+/** Longest text that every store can keep: a Postgres index entry holds at most 2704 bytes, other columns included. */
 const MAX_BYTES = 1_024
-/** UTF-8 has at most three bytes for each character that JavaScript counts. */
+/** Below this length the byte limit holds anyway: UTF-8 needs at most three bytes per UTF-16 code unit. */
 const SURELY_SHORT = Math.floor(MAX_BYTES / 3)
 
 /**
- * A non-empty string that every store can keep: at most 1024 bytes as UTF-8, no lone surrogate, which UTF-8 cannot say, and no NUL,
- * which Postgres refuses.
+ * A non-empty string that every store can keep: at most 1024 bytes in UTF-8, no lone surrogate, which UTF-8 cannot encode, and no
+ * NUL, which Postgres refuses.
  *
  * @param maxCharacters - A lower limit, in UTF-16 code units. @defaultValue none
  */
@@ -63,7 +63,7 @@ export function shown(value: unknown): string {
   return String(value)
 }
 
-/** An id as an error message shows it: of several columns, each with its name. */
+/** Formats an id for an error message; a composite id with the names of its columns. */
 export function shownId(id: unknown): string {
   if (typeof id !== 'object' || id === null) return String(id)
   return Object.entries(id)

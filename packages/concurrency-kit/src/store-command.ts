@@ -20,10 +20,10 @@ export class CommandDeadline {
 }
 
 /**
- * Asks a store for one thing, and for no longer than `limitMs`, nor longer than `signal` lets it.
+ * Sends one command to a store, and waits for the answer until `limitMs` have passed or `signal` aborts.
  *
- * An answer that comes later goes to `onLate`: it may have to be undone. What the store throws arrives as a `StoreError`, and
- * an abort of `signal` as its reason.
+ * A late answer goes to `onLate`, which may have to undo it. Rejects with a `StoreError` if the store throws or misses the
+ * deadline, and with the reason of `signal` if that aborts.
  */
 export function ask<Answer>(
   what: string,

@@ -3,7 +3,7 @@ import { findNonJson } from './json-value.ts'
 
 /** How a result becomes the text of a record, and comes back. */
 export interface Codec<Result> {
-  /** Text without NUL and lone surrogates, which not every store can keep. */
+  /** The text must not contain NUL or lone surrogates: not every store can keep them. */
   encode(result: Result): string
   decode(text: string): Result
 }

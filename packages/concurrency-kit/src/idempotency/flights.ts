@@ -9,7 +9,7 @@ import type { RecordKey, Settlement } from './idempotency-store.ts'
 type Told = Settlement | 'run'
 
 interface Flight {
-  /** Of the payload that runs. */
+  /** Fingerprint of the payload of the current run. */
   fingerprint: string
   readonly joiners: Set<(told: Told) => void>
   /** The run that is under way; a run that is over does not count as its own caller. */
@@ -25,7 +25,7 @@ interface Frame {
   readonly outer: Frame | undefined
 }
 
-/** The runs that the current asynchronous context is inside of, or was started in by whoever queues jobs. */
+/** The runs around the current asynchronous context; a job that a queue started in a run's context counts as inside it. */
 const frames = new AsyncLocalStorage<Frame>()
 
 interface Caller extends RecordKey {
@@ -55,7 +55,7 @@ export class Flights {
    * Runs `run`, or waits for the same key's run of somebody else: its settlement is shared, its failure is its own
    * caller's, and the next in line runs. `run` gets what is left of the caller's `waitMs`.
    *
-   * A run of another payload is waited for too: it may itself be the wrong one, which only a record can tell.
+   * A caller also waits for a run with another payload. Only a record decides which payload is the right one.
    */
   async share(
     caller: Caller,
@@ -97,7 +97,7 @@ export class Flights {
   #join(flight: Flight, { key, waitMs, signal, reentrance }: Caller, clock: Clock): Promise<Told> {
     const nested = isInside(flight.run)
     if (nested && reentrance === 'refuse') {
-      const why = 'the asynchronous context that asks for it runs it, and a nested call would wait for itself'
+      const why = 'this asynchronous context already runs it, and a nested call would deadlock'
       throw new IdempotencyInProgressError(key, `${why}; ${BIND}, or pass reentrance: 'wait'`)
     }
     if (waitMs === 0) throw new IdempotencyInProgressError(key, 'it runs in this process, and waitMs is 0')
@@ -125,13 +125,13 @@ export class Flights {
   }
 }
 
-/** A nested call, or another caller's job that was started in this context: both look the same. */
+/** True for a nested call, and for another caller's job that was started in this context: both look the same. */
 function isInside(run: Run): boolean {
   for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) if (frame.run === run) return !run.over
   return false
 }
 
-/** Where each run starts the next, those that are over are not kept. */
+/** Drops runs that are over: a chain in which each run starts the next must not grow. */
 function stillRunning(innermost: Frame | undefined): Frame | undefined {
   let frame = innermost
   while (frame?.run.over) frame = frame.outer

@@ -11,7 +11,7 @@ export interface RequestOptions {
   readonly key: string
   /** Whose key it is, such as a tenant: keys of different scopes never meet. At most 255 characters. @defaultValue none */
   readonly scope?: string
-  /** What is asked for, as JSON, nested at most 1000 levels deep; the key answers this payload alone. @defaultValue null */
+  /** The request's content: JSON, nested at most 1000 levels deep. A key is valid for one payload only. @defaultValue null */
   readonly payload?: unknown
   readonly signal?: Signal | undefined
 }
@@ -26,13 +26,14 @@ export interface ResultOptions<Result> {
 export interface RunOptions<Result> extends RequestOptions, ResultOptions<NoInfer<Result>> {
   /** Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000 */
   readonly waitMs?: number
-  /** How long the record answers, in ms, integer from 1 to 3_155_760_000_000 (100 years). @defaultValue 86_400_000 (24 h) */
+  /** How long the record is replayed, in ms, integer from 1 to 3_155_760_000_000 (100 years). @defaultValue 86_400_000 (24 h) */
   readonly retentionMs?: number
   /**
-   * What a call does whose asynchronous context runs the key already: `'refuse'` rejects at once with
-   * `IdempotencyInProgressError`, `'wait'` joins the run like any other caller. A nested call would wait for itself; a job of
-   * another caller that a shared queue or an event emitter started in this context would not, and the context cannot tell the
-   * two apart. `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
+   * What to do if the call's asynchronous context already runs the key: `'refuse'` rejects at once with
+   * `IdempotencyInProgressError`, `'wait'` joins the run like any other caller.
+   *
+   * A nested call would deadlock. Another caller's job that a shared queue or an event emitter started in this context would
+   * not, but it looks the same. `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
    */
   readonly reentrance?: 'refuse' | 'wait'
   /** Called before the call resolves with a stored result. `joined`: of a run in this process. */
@@ -55,16 +56,18 @@ export type Probe<Result> = (request: {
 export interface LeasedOptions<Result> extends RunOptions<Result> {
   readonly store: LeasedIdempotencyStore
   /**
-   * What to do under a key whose owner vanished or threw, perhaps after the effect: `rerun` (at least once), `refuse` with
-   * `AmbiguousOutcomeError` (at most once), or a probe that finds out. {@link LeasedOptions.hadNoEffect} says which errors free
-   * the key instead.
+   * What to do with a key whose owner vanished or threw, perhaps after the effect: `rerun` (at least once), `refuse` with
+   * `AmbiguousOutcomeError` (at most once), or a probe that finds out. {@link LeasedOptions.hadNoEffect} decides which errors
+   * free the key instead.
    */
   readonly onAmbiguous: 'rerun' | 'refuse' | Probe<Result>
   /**
-   * Whether an error that the handler threw says that its effect did not happen, and will not happen later. `true`: the key is free.
-   * Anything else: the key is ambiguous. Not asked about a `NoEffectError`, which frees the key, nor about an
-   * `AmbiguousOutcomeError` or the reason of an aborted `signal`, which do not. If it throws, the key is ambiguous, and the call
-   * rejects with that error.
+   * Returns whether an error of the handler means that its effect did not happen and will not happen later. `true` frees the key;
+   * any other value, including a promise, leaves it ambiguous.
+   *
+   * Not called for a `NoEffectError`, which always frees the key. Not called for an `AmbiguousOutcomeError` or the reason of the
+   * handler's own aborted `signal`, which never free it. If `hadNoEffect` throws, the key is ambiguous, and the call rejects with
+   * the error that it threw.
    *
    * @defaultValue no error for `refuse` and for a probe; every error for `rerun`
    */
@@ -73,7 +76,7 @@ export interface LeasedOptions<Result> extends RunOptions<Result> {
   readonly leaseMs?: number
 }
 
-/** Times end with the year 9999 on SQLite and 294276 on Postgres: this is the same on every store, and far from both. */
+/** SQLite's dates end with the year 9999, those of Postgres with 294276: this limit is the same on every store, far below both. */
 const HUNDRED_YEARS_MS = 36_525 * 86_400_000
 
 export interface CheckedRequest extends RecordKey {

@@ -11,7 +11,7 @@ export interface RecordKey {
 /** What a handler came to, as stored: its encoded result, or an error that the caller calls final. */
 export interface Settlement {
   readonly outcome: 'result' | 'error'
-  /** Without NUL and lone surrogates. */
+  /** Contains neither NUL nor lone surrogates. */
   readonly text: string
 }
 

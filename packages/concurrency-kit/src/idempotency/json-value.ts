@@ -6,19 +6,19 @@ export interface NotJson {
   readonly what: string
 }
 
-/** Levels of arrays and objects around each other: much deeper ones overflow the stack in `JSON.stringify`. */
+/** Deepest nesting of arrays and objects: much deeper values overflow the stack in `JSON.stringify`. */
 const MOST_LEVELS = 1_000
 
-/** Characters of a path. */
+/** Longest path in an error, in characters. */
 const MOST_PATH = 200
 
 /**
- * Finds what would not come back from JSON text as it is; `undefined` if all of it would.
+ * Finds the first part of `value` that JSON would change; `undefined` if there is none.
  *
  * Properties that are `undefined` or not enumerable count as absent, -0 as 0, a getter as its value, and an object without a
- * prototype as an ordinary one: each is the same to whoever reads it. Values may be nested 1000 levels deep.
+ * prototype as an ordinary one. Values may be nested 1000 levels deep.
  *
- * @param isCarried - Of a codec that carries more than JSON: whether this object is one that it does.
+ * @param isCarried - For a codec that supports more than JSON: whether it supports this object.
  */
 export function findNonJson(value: unknown, isCarried?: (value: object) => boolean): NotJson | undefined {
   const search = new Search(isCarried)
@@ -29,7 +29,7 @@ export function findNonJson(value: unknown, isCarried?: (value: object) => boole
 /** One walk through a value, in time proportional to its size. */
 class Search {
   readonly #isCarried: ((value: object) => boolean) | undefined
-  /** From the outermost value to the one that is looked at, and in the end to what was found. */
+  /** Path from the outermost value to the current one, and finally to the part that was found. */
   readonly #steps: (string | number)[] = []
   readonly #around = new Set<object>()
 
@@ -47,7 +47,7 @@ class Search {
     if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value)
     if (typeof value !== 'object') return kindOf(value)
     if (this.#isCarried?.(value)) return undefined
-    if (this.#around.has(value)) return 'a reference to an object around it'
+    if (this.#around.has(value)) return 'a circular reference'
     if (this.#around.size === MOST_LEVELS) return `nested more than ${MOST_LEVELS} levels deep`
     this.#around.add(value)
     const what = Array.isArray(value) ? this.#inArray(value) : this.#inObject(value as Record<string, unknown>)
@@ -56,7 +56,7 @@ class Search {
   }
 
   #inArray(array: readonly unknown[]): string | undefined {
-    // The prototype of arrays is an array itself, in every realm; that of a subclass is not.
+    // In every realm the prototype of an array is an array itself; the prototype of a subclass is not.
     if (!Array.isArray(Object.getPrototypeOf(array))) return `a ${nameOf(array)}`
     const changed = changedByJson(array)
     if (changed !== undefined) return changed
@@ -67,11 +67,11 @@ class Search {
       if (what !== undefined) return what
       this.#steps.pop()
     }
-    // There are no holes: what comes after the indices is no item.
+    // There are no holes, so a name after the indices is a named property.
     const name = Object.keys(array)[array.length]
     if (name === undefined) return undefined
     this.#steps.push(name)
-    return 'a property of an array'
+    return 'a named property of an array'
   }
 
   #inObject(object: Readonly<Record<string, unknown>>): string | undefined {
@@ -91,7 +91,7 @@ class Search {
   }
 }
 
-/** What `JSON.stringify` would replace, or leave out without a word. */
+/** Names what `JSON.stringify` would replace or silently leave out. */
 function changedByJson(object: object): string | undefined {
   if (typeof (object as { readonly toJSON?: unknown }).toJSON === 'function') return 'an object with a toJSON method'
   for (const symbol of Object.getOwnPropertySymbols(object)) {
@@ -106,7 +106,8 @@ function kindOf(value: unknown): string {
   return value === undefined ? 'undefined' : `a ${typeof value}`
 }
 
-function nameOf(value: object): string {
+/** The name of the object's class, for errors. */
+export function nameOf(value: object): string {
   if (value instanceof Date && Number.isNaN(value.getTime())) return 'Date that is invalid'
   const name: unknown = value.constructor?.name
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class instance'
@@ -115,10 +116,10 @@ function nameOf(value: object): string {
 type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }
 
 /**
- * `Value` where JSON carries it; `never` for those parts that it does not.
+ * `Value` if JSON can represent it; parts that JSON cannot represent become `never`.
  *
- * `unknown` passes, at any depth, and is checked when it is stored. What is JSON as a whole is not looked into: a recursive type
- * has no end.
+ * `unknown` passes at any depth, and its value is checked when it is stored. A type that is JSON as a whole is not mapped: a
+ * recursive type would never end.
  */
 export type JsonCompatible<Value> = unknown extends Value
   ? Value

@@ -14,7 +14,7 @@ import type {
   Settlement,
 } from './idempotency-store.ts'
 
-/** Longest time that a command of a leased store may take. */
+/** Deadline of each command of a leased store, in ms. */
 export const COMMAND_MS = 2_000
 const POLL = { baseMs: 10, capMs: 250 }
 
@@ -30,12 +30,12 @@ export async function waitForClaim<Result>(
     signal?.throwIfAborted()
     const { answer, sentAt } = await askForClaim(store, claim, signal)
     if (answer.status === 'claimed') return { attempt: answer.attempt, sentAt }
-    // A run of another payload may fail and leave nothing: until then it refuses nobody.
+    // A run in progress rejects no other payload: it may fail and leave no record.
     if (answer.status !== 'in_progress') {
       const recorded = answer.status === 'completed' ? answer.record.fingerprint : answer.fingerprint
       if (recorded !== fingerprint) throw new FingerprintMismatchError(key)
       if (answer.status === 'completed') return { settlement: answer.record }
-      throw new AmbiguousOutcomeError(key, 'an earlier run vanished or failed, and did not say that nothing happened')
+      throw new AmbiguousOutcomeError(key, 'an earlier run crashed or failed, and its effect may have happened')
     }
     const leftMs = waitMs - (clock.monotonicMs() - enteredAtMs)
     if (leftMs <= 0)
@@ -45,7 +45,7 @@ export async function waitForClaim<Result>(
   }
 }
 
-/** Asks, and once more where the answer was lost: the same owner is granted again what it has. */
+/** Sends the claim, and repeats it once after a failure: a store grants the same owner its claim again. */
 async function askForClaim(
   store: LeasedIdempotencyStore,
   claim: ClaimRequest,
@@ -61,14 +61,14 @@ async function askForClaim(
       return { answer, sentAt }
     } catch (error) {
       if (asked === 1 && callers?.aborted !== true) continue
-      // It may have been granted in the place of an owner that vanished: then whoever comes next must be told of that.
+      // The claim may have taken over from a vanished owner. `abandon` would hide that from the next caller.
       void giveUp(claim.takeOver ? 'renew' : 'abandon', store, claim)
       throw error
     }
   }
 }
 
-/** Abandons the claim, or ends its lease now (`renew`). Best effort: what the store does not hear of expires, and is then ambiguous. */
+/** Abandons the claim, or ends its lease now (`renew`). Best effort: if the command is lost, the claim expires and is ambiguous. */
 export async function giveUp(
   verb: 'abandon' | 'renew',
   store: LeasedIdempotencyStore,

@@ -49,7 +49,7 @@ export async function runLeased<Result>(
   const work = new OwnedWork(store, owned, leaseMs, sentAt, signal)
   let settlement: Settlement
   const probing = attempt > 1 && typeof onAmbiguous === 'function'
-  // Until the probe has answered, what the vanished owner did is unknown; once the handler runs, its effect may stand.
+  // Whether an effect may stand: that of the vanished owner until the probe has answered, then that of this handler.
   let mayStand = probing
   let thrown: { readonly error: unknown } | undefined
   try {
@@ -73,7 +73,7 @@ export async function runLeased<Result>(
   } catch (error) {
     work.stop()
     try {
-      // A request that the signal has ended may have been sent.
+      // The handler may have sent its request before the signal ended it.
       const wasEnded = work.signal.aborted && thrown?.error === work.signal.reason
       if (thrown !== undefined && !wasEnded) mayStand = !saysNoEffect(thrown.error, hadNoEffect)
     } finally {
@@ -87,7 +87,7 @@ export async function runLeased<Result>(
 
 function saysNoEffect(error: unknown, hadNoEffect: (error: unknown) => boolean): boolean {
   if (isAmbiguousOutcomeError(error)) return false
-  // Not merely truthy: the promise of an asynchronous function says nothing.
+  // Not merely truthy: an asynchronous function returns a promise, which is.
   return isNoEffectError(error) || hadNoEffect(error) === true
 }
 
@@ -127,7 +127,7 @@ class OwnedWork {
     })
   }
 
-  /** Not made by `AbortSignal.any`, which is kept on the caller's signal for as long as that lives. */
+  /** Not from `AbortSignal.any`: the caller's signal would keep a reference to it for its whole life. */
   get signal(): Signal {
     return this.#controller.signal
   }

@@ -22,7 +22,7 @@ export interface RecordColumns {
 }
 
 export interface RecordTableOptions {
-  /** May have a schema: `shop.records`. @defaultValue 'idempotency_records' */
+  /** May include a schema: `shop.records`. @defaultValue 'idempotency_records' */
   readonly table?: string
   readonly columns?: RecordColumns
   /** @defaultValue 'in_progress' and 'completed' */

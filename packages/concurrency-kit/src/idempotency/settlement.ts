@@ -35,7 +35,7 @@ export function decode<Result>(
 function textOf(encoder: string, text: unknown): string {
   if (typeof text !== 'string')
     throw new ResultNotSerializableError('$', `encoded by ${encoder} to a ${typeof text} instead of a string`)
-  // UTF-8 has no lone surrogates, and Postgres no NUL: refused on every store, as in keys.
+  // UTF-8 cannot encode lone surrogates, and Postgres refuses NUL: rejected on every store, as in keys.
   if (!text.isWellFormed())
     throw new ResultNotSerializableError('$', `encoded by ${encoder} to text with a lone surrogate`)
   if (text.includes('\0')) throw new ResultNotSerializableError('$', `encoded by ${encoder} to text with a NUL`)

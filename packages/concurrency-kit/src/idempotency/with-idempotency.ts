@@ -15,22 +15,24 @@ import { runTransactional, type Settled, type TransactionalContext } from './tra
  *
  * On a transactional store the handler's effects through `transaction` and the record commit together: exactly once in
  * that database. On a leased store it is at least or at most once, as `onAmbiguous` says. Errors of the handler come
- * through as thrown and leave no record, unless `finalErrors` names them. On a leased store an error leaves it open whether the
- * effect happened: unless it is a `NoEffectError`, or `hadNoEffect` knows it, the key is as ambiguous as if the process had died.
- * `'rerun'` alone takes every error but an `AmbiguousOutcomeError`, and the reason of the handler's own `signal`, for a failure
- * without effect, and frees the key: its next call runs again either way.
+ * through as thrown and leave no record, unless `finalErrors` names them.
  *
- * Callers in this process that come while the key runs join it. Those with another payload wait for its end: only a record refuses
- * a payload. The first call, too, resolves to the stored value as it
- * is read back.
+ * On a leased store a thrown error does not tell whether the effect happened. The key becomes ambiguous, as if the process had
+ * died, unless the error is a `NoEffectError` or `hadNoEffect` returns `true` for it. With `'rerun'` every error frees the key,
+ * because the next call runs again in any case. The exceptions are an `AmbiguousOutcomeError` and the reason of the handler's own
+ * `signal`.
+ *
+ * Calls in this process join a run of the same key. Calls with another payload wait until the run ends, because only a record
+ * rejects a payload. The first call, too, resolves to the stored value as it is read back.
  *
  * @param options.waitMs - Longest wait in ms for another run under the key, integer >= 0. @defaultValue 5_000
- * @param options.retentionMs - How long the record answers, in ms, at most 100 years. @defaultValue 86_400_000 (24 h)
+ * @param options.retentionMs - How long the record is replayed, in ms, at most 100 years. @defaultValue 86_400_000 (24 h)
  * @param options.maxAttempts - Transactional: how often the whole attempt is run at most. @defaultValue 10
  * @param options.leaseMs - Leased: how long a silent owner counts as alive, in ms. @defaultValue 30_000
  * @param options.onAmbiguous - Leased, required: `'rerun'`, `'refuse'` or a probe.
- * @param options.hadNoEffect - Leased: whether an error says that nothing happened. @defaultValue for `'rerun'` every error does
- * @param options.reentrance - `'wait'` joins a run that this asynchronous context is inside of. @defaultValue 'refuse'
+ * @param options.hadNoEffect - Leased: returns whether an error means that nothing happened. @defaultValue true with `'rerun'`,
+ *   else false
+ * @param options.reentrance - `'wait'` joins a run that this asynchronous context already runs. @defaultValue 'refuse'
  * @param options.signal - Ends waiting and backing off; never a handler or a commit that has begun.
  * @throws TypeError, RangeError for bad options or a payload that is not JSON; nothing ran.
  * @throws FingerprintMismatchError the key was used with another payload; nothing ran.
@@ -51,7 +53,7 @@ export function withIdempotency<Result>(
   options: LeasedOptions<Result> & StorableBy<NoInfer<Result>>,
   handler: (context: LeasedContext) => Result | PromiseLike<Result>,
 ): Promise<Result>
-/** Either of the above by the kind of its store: TypeScript 7 reports the last overload alone, and this one fails for the right reason. */
+/** Covers both kinds of store: TypeScript 7 reports only the last overload's error, and this overload reports the right one. */
 export function withIdempotency<Store extends AnyStore, Result>(
   options: { readonly store: Store } & OptionsOf<Store, Result> & StorableBy<NoInfer<Result>>,
   handler: (context: ContextOf<Store>) => Result | PromiseLike<Result>,
@@ -72,7 +74,7 @@ export async function withIdempotency<Transaction, Result>(
   )
 }
 
-/** A result that JSON does not carry needs a codec. */
+/** Requires a codec for a result that JSON cannot represent. */
 type StorableBy<Result> = [Result] extends [JsonCompatible<Result>] ? unknown : { readonly codec: Codec<Result> }
 
 // biome-ignore lint/suspicious/noExplicitAny: a store of any transaction
@@ -100,7 +102,8 @@ function attemptsOf<Transaction, Result>(
   if (isTransactional(options)) {
     objectWith('store', options.store, ['attempt'])
     for (const name of ['onAmbiguous', 'hadNoEffect']) {
-      if (name in options) throw new TypeError(`${name} is for leased stores: a transactional one always knows`)
+      if (name in options)
+        throw new TypeError(`${name} is only for leased stores: a transactional store knows every outcome`)
     }
     const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 10, 1, 1_000)
     return (waitMs) =>

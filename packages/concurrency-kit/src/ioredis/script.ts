@@ -57,7 +57,7 @@ export function storeErrorOf(client: IoredisClient, what: string, cause: unknown
   const message = messageOf(cause)
   const transient = PASSING.test(message) || (!resends && PASSING_UNLESS_RESENT.test(message))
   const why = message.includes('WRONGTYPE')
-    ? ': the key holds something that is no lock, record or row of this store'
+    ? ': the key holds a value that is not a lock, record or row of this store'
     : ''
   return new StoreError(`${what} failed${why}`, { cause, transient })
 }

@@ -6,7 +6,7 @@ import { sqlite } from '../sql/sqlite.ts'
 import { whileBusy } from '../sql/while-busy.ts'
 import { dialectOf, type KnexClient } from './knex-client.ts'
 
-/** Which tables to make: `true` for the store's default name, or a name, which may have a schema: `shop.records`. */
+/** Which tables to create: `true` for the store's default name, or a name, which may include a schema: `shop.records`. */
 export interface Tables {
   /** For `knexIdempotencyStore` and `pgIdempotencyStore`. @defaultValue false */
   readonly idempotency?: boolean | string
@@ -77,7 +77,7 @@ function recordTable({ name, types: { time } }: Dialect, option: string, table: 
   ]
 }
 
-/** An index is in its table's schema; Postgres wants that said of the table, SQLite of the index. */
+/** An index is in its table's schema. Postgres takes the schema with the table's name, SQLite with the index's name. */
 function indexOn(database: Dialect['name'], option: string, table: string): string {
   if (database === 'sqlite')
     return `${quotedTable(option, `${table}_expires_at`)} ON ${quoted(option, tableParts(table).table)}`

@@ -14,7 +14,7 @@ export interface KnexTransaction {
   commit(): PromiseLike<unknown>
   rollback(): PromiseLike<unknown>
   on(event: 'query-error', listener: (error: unknown) => void): unknown
-  // biome-ignore lint/suspicious/noExplicitAny: as of {@link KnexClient}
+  // biome-ignore lint/suspicious/noExplicitAny: see {@link KnexClient}
   raw(sql: string, bindings: readonly any[]): PromiseLike<any>
 }
 
@@ -22,7 +22,7 @@ export interface KnexTransaction {
 export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
-  // biome-ignore lint/suspicious/noExplicitAny: Knex types what a raw statement gives back, and takes, as any
+  // biome-ignore lint/suspicious/noExplicitAny: Knex types the bindings and the result of a raw statement as any
   raw(sql: string, bindings: readonly any[]): PromiseLike<any>
   // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex
   transactionProvider(config?: any): () => Promise<Transaction>
@@ -53,20 +53,24 @@ export function dialectOf(knex: KnexClient): Dialect {
   throw new TypeError(`knex must use the client better-sqlite3 or pg, but uses ${shown(driver)}`)
 }
 
-/** Rows as the caller's query builder would give them. */
+/** Applies the instance's `postProcessResponse`, as its query builder does. */
 export function postProcessed({ client }: KnexClient, rows: Row[]): Row[] {
   return client.postProcessResponse(rows)
 }
 
-/** Lets whoever logs the instance's queries see the kit's, which go to the connection itself. */
+/** Emits Knex's `query` event for a statement that the kit sends to the connection itself, so that query loggers see it. */
 export function reportQuery({ client }: KnexClient, { sql, bindings }: Statement): void {
   client.emit('query', { method: 'raw', sql, bindings })
 }
 
-/** The connection of a transaction that is open; the caller's own, or one that a handler has. */
+/**
+ * The connection of an open transaction: the caller's own, or a handler's.
+ *
+ * @throws TypeError not a Knex transaction, or one that has ended.
+ */
 export async function connectionOf(transaction: KnexTransaction): Promise<object> {
   if (typeof transaction?.isCompleted !== 'function')
     throw new TypeError(`transaction must be a Knex transaction, but is ${shown(transaction)}`)
-  if (transaction.isCompleted()) throw new TypeError('the transaction is over: it must not be used any more')
+  if (transaction.isCompleted()) throw new TypeError('the transaction has ended and can no longer be used')
   return transaction.client.acquireConnection()
 }

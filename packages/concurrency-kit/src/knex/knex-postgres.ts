@@ -8,10 +8,10 @@ import { transactionOver } from './transaction-over.ts'
 type Callback = (error: unknown, result?: PgResult) => void
 
 /**
- * The pool of a Knex instance on Postgres: its connections are clients of `pg`.
+ * The pool of a Knex instance on Postgres, whose connections are clients of `pg`.
  *
- * The kit's statements go to them directly: past `postProcessResponse`, and with their command tags, which Knex drops.
- * Nothing is prepared, so that any pooler may be in between.
+ * The kit sends its statements to these connections directly. This bypasses `postProcessResponse` and keeps the command tags,
+ * which Knex drops. Nothing is prepared, so any pooler may sit in between.
  */
 export function knexPostgresSource<Transaction extends KnexTransaction>(
   knex: KnexClient<Transaction>,
@@ -26,7 +26,7 @@ export function knexPostgresSource<Transaction extends KnexTransaction>(
         watch.end()
         if (drop) {
           watch.hangUp()
-          // Knex looks at it before it lends the connection again.
+          // Knex checks this before it lends the connection again.
           connection.__knex__disposed ??= watch.lost ?? new Error('dropped after a statement that was not answered')
         }
         delete connection.__knexTxId

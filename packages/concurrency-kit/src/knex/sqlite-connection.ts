@@ -1,8 +1,8 @@
 import { StoreError } from '../errors.ts'
 import type { Row, Statement } from '../sql/database.ts'
-import type { Loan } from '../sql/loan.ts'
+import { type Loan, overriding, refuseToRelease } from '../sql/loan.ts'
 
-/** What is used of a statement by better-sqlite3. */
+/** The part of better-sqlite3's `Statement` that the kit uses. */
 interface SqliteStatement {
   readonly reader: boolean
   safeIntegers(toggle: boolean): SqliteStatement
@@ -10,7 +10,7 @@ interface SqliteStatement {
   run(bindings: readonly unknown[]): unknown
 }
 
-/** What is used of a connection by better-sqlite3. */
+/** The part of better-sqlite3's `Database` that the kit uses, with Knex's marks on it. */
 export interface SqliteConnection {
   readonly inTransaction: boolean
   prepare(sql: string): SqliteStatement
@@ -21,7 +21,10 @@ export interface SqliteConnection {
 type Prepared = Map<string, SqliteStatement>
 const ofConnections = new WeakMap<SqliteConnection, { readonly own: Prepared; readonly callers: Prepared }>()
 
-/** Runs one statement, synchronously; each is prepared once a connection. The kit's own give no BigInt, others what its connection says. */
+/**
+ * Runs one statement synchronously; it is prepared once per connection. The kit's own statements return plain numbers, statements
+ * on the caller's rows follow the connection's `safeIntegers`.
+ */
 export function runOn(connection: SqliteConnection, { sql, bindings, callersRows }: Statement): Row[] {
   const statement = prepared(connection, sql, callersRows === true)
   const values = bindings.map(bound)
@@ -30,7 +33,7 @@ export function runOn(connection: SqliteConnection, { sql, bindings, callersRows
   return []
 }
 
-/** As Knex binds them: SQLite has neither booleans nor times. */
+/** Converts a binding as Knex does: SQLite has neither booleans nor times. */
 function bound(value: unknown): unknown {
   if (typeof value === 'boolean') return Number(value)
   return value instanceof Date ? value.valueOf() : value
@@ -47,7 +50,7 @@ function prepared(connection: SqliteConnection, sql: string, callersRows: boolea
   return statement
 }
 
-/** The connection as a handler gets it: it cannot begin or end a transaction, and nothing is written without one. */
+/** The connection for a handler: it cannot begin or end a transaction, and refuses statements once SQLite has ended it. */
 export function guardedConnection(connection: SqliteConnection, loan: Loan): SqliteConnection {
   const unlessRefused =
     <Answer>(send: (sql: string) => Answer) =>
@@ -56,24 +59,14 @@ export function guardedConnection(connection: SqliteConnection, loan: Loan): Sql
       if (refused !== undefined) throw refused
       return send(sql)
     }
-  const refuse = () => {
-    throw new StoreError('the connection is given back by whoever took it, not by the handler')
-  }
-  const own: Record<PropertyKey, unknown> = {
+  return overriding(connection, {
     prepare: unlessRefused((sql) => connection.prepare(sql)),
     exec: unlessRefused((sql) => Reflect.apply(Reflect.get(connection, 'exec') as () => unknown, connection, [sql])),
-    close: refuse,
-  }
-  return new Proxy(connection, {
-    get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name]
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
+    close: refuseToRelease,
   })
 }
 
-/** SQLite rolls back by itself what a conflict clause or trigger says ROLLBACK for; what came next would commit by itself. */
+/** A conflict clause or trigger with ROLLBACK makes SQLite end the transaction; later statements would commit on their own. */
 export function endedEarly(connection: SqliteConnection): StoreError | undefined {
   if (connection.inTransaction) return undefined
   return new StoreError('the transaction was rolled back by one of its statements (OR ROLLBACK, or RAISE(ROLLBACK))')

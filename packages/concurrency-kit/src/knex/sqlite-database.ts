@@ -13,8 +13,8 @@ import { SqliteTransaction } from './sqlite-transaction.ts'
 /**
  * A SQLite file behind the caller's Knex instance, by better-sqlite3.
  *
- * The kit's statements go to the connection directly: past `postProcessResponse` and `safeIntegers`. They are synchronous, and
- * what is waited for is the connection.
+ * The kit sends its statements to the connection directly, which bypasses `postProcessResponse` and `safeIntegers`. Statements are
+ * synchronous; only the wait for the connection is bounded.
  */
 export class SqliteDatabase<Transaction extends KnexTransaction> implements Database<Transaction, KnexTransaction> {
   readonly name = 'knex'
@@ -55,8 +55,8 @@ export class SqliteDatabase<Transaction extends KnexTransaction> implements Data
   async begin({ waitMs = 0, signal }: BeginRequest): Promise<OwnedTransaction<Transaction>> {
     const what = `BEGIN of ${this.name}`
     const connection = await this.#take(what, Math.max(waitMs, this.#commandMs), signal)
-    // better-sqlite3 answers synchronously: without this turn of the event loop, a row of transactions would let no other
-    // request in, and no timer or new connection either. Before the write lock is taken, which others wait for.
+    // better-sqlite3 answers synchronously: without this turn of the event loop, a series of transactions would block timers and
+    // new connections. It comes before the write lock, which other processes wait for.
     await setImmediate()
     try {
       return new SqliteTransaction(this.#knex, connection, () => this.#giveBack(connection))
@@ -73,7 +73,7 @@ export class SqliteDatabase<Transaction extends KnexTransaction> implements Data
     const connection = await freeConnection(what, taking, giveBack, { limitMs, clock, signal })
     if (!connection.inTransaction) return connection
     this.#giveBack(connection)
-    throw new StoreError(`${what}: its connection has a transaction that somebody has left open`)
+    throw new StoreError(`${what}: the connection still has an open transaction that its previous user did not end`)
   }
 
   #giveBack(connection: SqliteConnection): void {

@@ -5,7 +5,7 @@ import { type KnexClient, type KnexTransaction, postProcessed, reportQuery } fro
 import { endedEarly, guardedConnection, runOn, type SqliteConnection } from './sqlite-connection.ts'
 import { transactionOver } from './transaction-over.ts'
 
-/** A transaction on the connection of a Knex instance on SQLite, which has the write lock from the beginning. */
+/** A transaction on the connection of a Knex instance on SQLite; it takes the write lock when it begins. */
 export class SqliteTransaction<Transaction extends KnexTransaction> implements OwnedTransaction<Transaction> {
   readonly #knex: KnexClient<Transaction>
   readonly #connection: SqliteConnection
@@ -15,7 +15,7 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
   #failed: unknown
   #passing: unknown
 
-  /** @throws the driver's error: SQLITE_BUSY where another process writes. */
+  /** @throws the driver's error, such as SQLITE_BUSY while another process writes. */
   constructor(knex: KnexClient<Transaction>, connection: SqliteConnection, giveBack: () => void) {
     this.#knex = knex
     this.#connection = connection
@@ -72,7 +72,7 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
   async rollback(): Promise<void> {
     if (this.#over) return
     try {
-      // A COMMIT that failed has left it open.
+      // A failed COMMIT leaves the transaction open.
       if (this.#connection.inTransaction) this.#control('ROLLBACK')
     } catch (error) {
       this.#connection.__knex__disposed = error
@@ -80,7 +80,7 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
     this.#end(false)
   }
 
-  /** Not reported: Knex reports a BEGIN, and COMMIT or ROLLBACK, of its own. */
+  /** Emits no `query` event: Knex emits its own for BEGIN, COMMIT and ROLLBACK. */
   #control(sql: string): void {
     runOn(this.#connection, { sql, bindings: [] })
   }
@@ -110,7 +110,7 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
   }
 }
 
-/** Knex's own BEGIN, COMMIT and ROLLBACK are answered, and not sent. */
+/** Answers Knex's own BEGIN, COMMIT and ROLLBACK without sending them. */
 function connectionForKnex(guarded: SqliteConnection, own: (sql: string) => boolean): object {
   const done = { reader: false, run: () => ({ changes: 0, lastInsertRowid: 0 }) }
   const prepare = (sql: string) => (own(sql) ? done : guarded.prepare(sql))

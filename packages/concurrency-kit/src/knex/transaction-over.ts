@@ -1,19 +1,19 @@
-import { StoreError } from '../errors.ts'
+import { endRefused } from '../sql/loan.ts'
 import type { KnexClient, KnexTransaction } from './knex-client.ts'
 
 interface Over<Transaction> {
   readonly transaction: Transaction
-  /** Tells Knex that the transaction is over; nothing is sent. */
+  /** Tells Knex that the transaction has ended; nothing is sent. */
   ended(committed: boolean): void
 }
 
 /**
- * A Knex transaction over a connection on which the kit has begun one, and will end it.
+ * A Knex transaction over a connection on which the kit begins and ends the transaction.
  *
- * Knex sends its BEGIN to the connection that it is given here, and its COMMIT or ROLLBACK once it is told that it is over:
- * `connection` answers these three by itself.
+ * Knex still sends its own BEGIN to that connection, and its COMMIT or ROLLBACK after `ended`. The connection must answer these
+ * three itself.
  *
- * @param connection - Makes the connection for Knex; `own` says whether a statement is one of the three.
+ * @param connection - Makes the connection for Knex; `own` tells whether a statement is one of the three.
  */
 export async function transactionOver<Transaction extends KnexTransaction>(
   knex: KnexClient<Transaction>,
@@ -26,11 +26,11 @@ export async function transactionOver<Transaction extends KnexTransaction>(
   }
   const transaction = await knex.transactionProvider({ connection: connection(own) })()
   state = 'open'
-  // Knex rejects it where it is rolled back with an error; without a listener it would be an unhandled rejection.
+  // Knex rejects this promise after a rollback with an error; without a handler it would be an unhandled rejection.
   transaction.executionPromise.catch(() => {})
   const end = { commit: transaction.commit, rollback: transaction.rollback }
   const refuse = () => {
-    throw new StoreError('the transaction is ended by whoever began it, not by the handler: nothing was sent')
+    throw endRefused()
   }
   transaction.commit = refuse
   transaction.rollback = refuse

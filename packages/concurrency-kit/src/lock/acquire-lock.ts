@@ -23,7 +23,7 @@ export interface OwnedLease {
  *
  * @throws TypeError, RangeError for bad options.
  * @throws LockUnavailableError held by another after `waitMs`; nothing is held.
- * @throws ReentrantLockError called inside a section that holds the key, and `reentrance` is `'refuse'`.
+ * @throws ReentrantLockError called inside a section that holds the key, with `reentrance: 'refuse'`.
  * @throws StoreError the store failed or is closed; a grant whose answer was lost is released, or expires in one TTL.
  */
 export async function acquireLock<const Key extends string | readonly string[], Fencing extends boolean>(
@@ -76,7 +76,7 @@ async function acquireSeveral(wanted: CheckedLockOptions, nested: readonly strin
   }
 }
 
-/** Publishes the wait's end, in its caller's context: the queue runs in that of whoever released, aborted or closed. */
+/** Publishes the end of the wait in the caller's context: the queue itself runs in the context that released or closed. */
 async function acquireOne(
   key: string,
   { engine, ttlMs, signal }: CheckedLockOptions,

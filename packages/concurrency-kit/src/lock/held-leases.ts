@@ -14,7 +14,7 @@ const frames = new AsyncLocalStorage<Frame>()
 const NONE: readonly string[] = []
 
 /**
- * Those of `keys` that this context holds; a lease that is over, of work left behind, does not count.
+ * The `keys` that this context holds. A lease that has ended does not count, even if work of its section still runs.
  *
  * A nested call and another caller's job that was started in this context look the same.
  */
@@ -30,7 +30,7 @@ export function heldHere(engine: LockEngine, keys: readonly string[]): readonly 
 
 export function runHolding<Result>(engine: LockEngine, leases: readonly SectionLease[], run: () => Result): Result {
   let outer = frames.getStore()
-  // Where each section starts the next, those that are over are not kept.
+  // Drop sections that are over: a chain in which each section starts the next must not grow.
   while (outer?.leases.every((lease) => lease.ended)) outer = outer.outer
   return frames.run({ engine, leases, outer }, run)
 }

@@ -57,7 +57,7 @@ export class Hold {
     return this.#lost !== undefined
   }
 
-  /** @param handedOff - Whether a section before it has had this hold. */
+  /** @param handedOff - Whether an earlier section of this process used this hold. */
   openSection(handedOff: boolean): SectionLease {
     const lease = new SectionLease(this, this.#nextToken, this.#store.clock.monotonicMs(), handedOff)
     if (this.#nextToken !== undefined) this.#nextToken += 1n

@@ -42,7 +42,7 @@ export class KeyQueue {
   /** The loop that seeks a lease while somebody waits, if it is running. */
   #working: Promise<void> | undefined
   #polls = 0
-  /** What the key holds where that is no lock, by the latest answer. */
+  /** What the key holds if that is not a lock, according to the store's latest answer. */
   #noLock: string | undefined
   #mayBeFree = false
   #wake: () => void = () => {}

@@ -38,9 +38,9 @@ export class SectionLease implements Lease {
   /** Undefined on a store without fencing. */
   readonly token: bigint | undefined
   readonly startedAtMs: number
-  /** Under a hold that another section of this process had before. */
+  /** Whether an earlier section of this process used the same hold. */
   readonly handedOff: boolean
-  /** Runs what is called in the asynchronous context of the caller; undefined where nobody asks for it. */
+  /** Runs a function in the caller's asynchronous context; undefined if no listener needs it. */
   context: ((run: () => void) => void) | undefined
   #controller: AbortController | undefined
   #ended = false

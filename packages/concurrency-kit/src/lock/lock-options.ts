@@ -5,7 +5,7 @@ import type { LockStore } from './lock-store.ts'
 
 export interface LockOptions<Key extends string | readonly string[], Fencing extends boolean> {
   readonly store: LockStore<Fencing>
-  /** What to exclude others from, or a list of it; at most 1024 bytes each as UTF-8, no NUL, no lone surrogate. */
+  /** The key, or a list of keys; each at most 1024 bytes in UTF-8, no NUL, no lone surrogate. */
   readonly key: Key
   /** Lease length in ms, integer >= 1; renewed at about a third of it. @defaultValue 10_000 */
   readonly ttlMs?: number
@@ -14,10 +14,11 @@ export interface LockOptions<Key extends string | readonly string[], Fencing ext
   /** Ends the wait: the call rejects with its `reason`. A section that has begun is not touched. */
   readonly signal?: Signal | undefined
   /**
-   * What a call does whose asynchronous context holds the key already: `'refuse'` rejects at once with
-   * `ReentrantLockError`, `'wait'` waits like any other caller. A nested call would wait for itself; a job of another
-   * caller that a shared queue or an event emitter started in this context would not, and the context cannot tell the two apart.
-   * `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
+   * What to do if the call's asynchronous context already holds the key: `'refuse'` rejects at once with
+   * `ReentrantLockError`, `'wait'` waits like any other caller.
+   *
+   * A nested call would deadlock. Another caller's job that a shared queue or an event emitter started in this context would
+   * not, but it looks the same. `AsyncResource.bind` binds such a job to its own caller. @defaultValue 'refuse'
    */
   readonly reentrance?: 'refuse' | 'wait'
 }

@@ -10,7 +10,7 @@ export interface HandOffBound {
 }
 
 export interface AcquireRequest {
-  /** 1 to 1024 bytes as UTF-8, no NUL. */
+  /** 1 to 1024 bytes in UTF-8, no NUL. */
   readonly key: string
   /** Unguessable, one per acquisition; asking again as the same holder answers `acquired` again. */
   readonly holder: string
@@ -44,7 +44,7 @@ export type AcquireResult =
       readonly acquired: false
       /** Ms until the key is free if nobody renews or releases it, where the store knows. */
       readonly freeInMs?: number
-      /** What the key holds, such as `a list`, where the store sees that it is no lock: callers wait, and are then told. */
+      /** What the key holds, such as `a list`, if the store sees that it is not a lock. Callers still wait; their error names it. */
       readonly noLock?: string
     }
 

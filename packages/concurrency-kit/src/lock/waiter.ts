@@ -7,7 +7,7 @@ export interface Wanted {
   readonly ttlMs: number
   readonly waitMs: number
   readonly signal: Signal | undefined
-  /** The caller's asynchronous context holds the key already. */
+  /** Whether the caller's asynchronous context already holds the key. */
   readonly nested: boolean
 }
 

@@ -24,11 +24,11 @@ export interface DistributedLockOptions<Key extends string | readonly string[], 
  * @param options.ttlMs - Lease length in ms, integer >= 1; renewed while `section` runs. @defaultValue 10_000
  * @param options.waitMs - Longest wait in ms for all keys, integer >= 0; 0 tries once. @defaultValue 5_000
  * @param options.signal - Ends the wait; rejects with its reason. A section that has begun is not touched.
- * @param options.reentrance - `'wait'` waits for a key that this asynchronous context holds. @defaultValue 'refuse'
+ * @param options.reentrance - `'wait'` waits even for a key that this asynchronous context holds. @defaultValue 'refuse'
  * @param options.whenLost - `'return'` hands a result on although the lease was lost. @defaultValue 'throw'
  * @throws TypeError, RangeError for bad options; `section` did not run.
  * @throws LockUnavailableError held by another after `waitMs`; `section` did not run.
- * @throws ReentrantLockError this asynchronous context holds the key, and `reentrance` is `'refuse'`; `section` did not run.
+ * @throws ReentrantLockError this asynchronous context holds the key, with `reentrance: 'refuse'`; `section` did not run.
  * @throws StoreError the store failed or is closed; `section` did not run.
  * @throws LeaseLostError the lease was lost while `section` ran; its effects may stand, its result is in `outcome`.
  * @see Gray & Cheriton 1989 (leases); Kleppmann 2016 (fencing); Dice, Marathe & Shavit 2012 (hand-off)

@@ -48,13 +48,14 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
  *   `development`
  * @param options.signal - Ends backing off and standing in line; rejects with its reason. Never a write in flight.
  * @returns the value as stored; the one that was read, where `change` returned it unchanged.
- * @throws TypeError, RangeError for bad options, or a `change` that returned something else than a value of its kind, or with
- *   something in it that the store would not give back as it is, such as `undefined` or `NaN`, or is seen to be impure; nothing was written.
+ * @throws TypeError, RangeError for bad options; a `change` that returned another kind of value; a value that the store cannot give
+ *   back unchanged, such as `undefined` or `NaN`; or a `change` that was found to be impure. Nothing was written.
  * @throws RowNotFoundError there is no such row, or it has gone meanwhile, and then `expectedVersion` is what it had; nothing was
  *   written. A row that was replaced meanwhile is read again.
  * @throws VersionConflictError every attempt met a newer version; nothing was written.
- * @throws StoreError the store failed; whether the last write happened is unknown unless it is `transient`, or the message says: of a
- *   `fromRow` that threw on what was written, and is its `cause`, or of an id that several rows have.
+ * @throws StoreError the store failed, or several rows share the id. Unless it is `transient` or its message says so, it is unknown
+ *   whether the last write happened. If `fromRow` threw on the row that was written, the message says that it was written, and
+ *   `cause` is that error.
  * @throws whatever `change` throws, as it is; nothing was written.
  * @see Kung & Robinson 1981 (optimistic concurrency control); Brooker 2015 (full jitter)
  * @example

@@ -8,7 +8,7 @@ export function hasLine(store: object, id: unknown): boolean {
   return lines.get(store)?.has(keyOf(id)) === true
 }
 
-/** An id of several columns is another object with each call: it is told by its content. */
+/** A composite id is a new object in each call, so its content is the key. */
 function keyOf(id: unknown): unknown {
   if (typeof id !== 'object' || id === null) return id
   const columns = Object.entries(id).map(([column, value]) => [column, typeof value, String(value)])

@@ -1,9 +1,9 @@
 import { types } from 'node:util'
-import { findNonJson, type NotJson } from '../idempotency/json-value.ts'
+import { findNonJson, type NotJson, nameOf } from '../idempotency/json-value.ts'
 
 /**
- * Finds what a store would not give back as it is: `undefined`, `NaN` and infinities, functions, symbols, and objects that
- * are neither plain, nor arrays, nor of a built-in kind that it `keeps`.
+ * Finds the first part of a value that a store cannot give back unchanged: `undefined`, `NaN` and infinities, functions, symbols,
+ * and objects that are not plain objects, arrays, or of a built-in kind that it `keeps`.
  */
 export function findUnstorable(value: unknown, keeps: (value: object) => boolean, path = '$'): NotJson | undefined {
   const first = unstorable(value, keeps)
@@ -22,7 +22,7 @@ export function findUnstorable(value: unknown, keeps: (value: object) => boolean
   return undefined
 }
 
-/** {@link findUnstorable} for what is kept as JSON text. */
+/** {@link findUnstorable} for a value that is stored as JSON text. */
 export function findUnstorableJson(value: unknown, path = '$'): NotJson | undefined {
   const found = findUnstorable(value, () => false, path)
   if (found !== undefined) return found
@@ -30,7 +30,7 @@ export function findUnstorableJson(value: unknown, path = '$'): NotJson | undefi
   return notJson && { path: path + notJson.path.slice(1), what: notJson.what }
 }
 
-/** @throws TypeError where something was found, with its place and what is there. */
+/** @throws TypeError if something was found, with its path. */
 export function refuse(found: NotJson | undefined): void {
   if (found !== undefined) throw new TypeError(`value cannot be stored: ${found.path} is ${found.what}`)
 }
@@ -44,12 +44,12 @@ function unstorable(value: unknown, keeps: (value: object) => boolean): string |
   return isPlain(value) || keeps(value) ? undefined : `a ${nameOf(value)}`
 }
 
-/** A plain object or array, of whatever realm: test runners have one of their own. */
+/** A plain object or array of any realm: test runners use their own. */
 function isPlain(value: object): boolean {
   return prototypesOf(value) <= (Array.isArray(value) ? 2 : 1)
 }
 
-/** How many prototypes a value has: a plain object one, an array or a `Date` two, an instance of a class that extends these more. */
+/** Length of the prototype chain: 1 for a plain object, 2 for an array or a `Date`, more for instances of their subclasses. */
 export function prototypesOf(value: object): number {
   let count = 0
   for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) count += 1
@@ -61,9 +61,4 @@ function partsOf(value: object, path: string): [string, unknown][] {
   if (types.isMap(value)) return [...value.keys(), ...value.values()].map((part) => [`${path}.(entry)`, part])
   if (types.isSet(value)) return Array.from(value, (part) => [`${path}.(entry)`, part])
   return isPlain(value) ? Object.entries(value).map(([name, part]) => [`${path}.${name}`, part]) : []
-}
-
-function nameOf(value: object): string {
-  const name: unknown = value.constructor?.name
-  return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class instance'
 }

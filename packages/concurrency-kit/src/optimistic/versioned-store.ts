@@ -18,8 +18,8 @@ export interface CompareAndSetRequest<Id, Value, Version> {
   readonly expectedVersion: Version
   readonly value: Value
   /**
-   * The value as it was read at `expectedVersion`, the very object: a store that can writes only what `value` has replaced of it. A
-   * store that keeps whole values ignores it; one that wraps another passes it on.
+   * The same object that was read at `expectedVersion`. A store can use it to write only the parts that `value` replaced. A store that
+   * keeps whole values ignores it; a store that wraps another passes it on.
    */
   readonly current?: Value | undefined
   readonly signal?: Signal | undefined

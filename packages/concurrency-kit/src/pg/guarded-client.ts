@@ -1,9 +1,8 @@
-import { StoreError } from '../errors.ts'
-import type { Loan } from '../sql/loan.ts'
+import { type Loan, overriding, refuseToRelease } from '../sql/loan.ts'
 
 /**
- * The client as a handler gets it: it cannot begin or end a transaction nor give the connection back, is of no use once the
- * loan is over, and tells of every statement that failed.
+ * The client for a handler: it cannot begin or end a transaction, cannot release the connection, and refuses every statement after
+ * the loan has ended. It reports every statement that failed.
  */
 export function guardedClient<Client extends object>(
   client: Client,
@@ -24,20 +23,10 @@ export function guardedClient<Client extends object>(
     if (answer instanceof Promise) answer.catch(onError)
     return answer
   }
-  const refuse = () => {
-    throw new StoreError('the connection is given back by whoever took it, not by the handler')
-  }
-  const own: Record<PropertyKey, unknown> = { query, release: refuse, end: refuse }
-  return new Proxy(client, {
-    get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name]
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return overriding(client, { query, release: refuseToRelease, end: refuseToRelease })
 }
 
-/** Of a text, a query or a cursor; a stream of rows has its cursor inside. */
+/** The SQL of a text, a query object or a cursor; a `pg-query-stream` contains its cursor. */
 function textOf(query: unknown): unknown {
   if (typeof query !== 'object' || query === null) return query
   const cursor: unknown = Reflect.get(query, 'cursor')

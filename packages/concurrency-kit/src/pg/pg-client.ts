@@ -6,7 +6,7 @@ export interface PgQuery {
   name?: string | undefined
   // biome-ignore lint/suspicious/noExplicitAny: as pg types it
   values?: any[]
-  /** How the columns of the rows are parsed; the client's own way without it. */
+  /** Parsers for the columns of the rows. @defaultValue the client's own */
   // biome-ignore lint/suspicious/noExplicitAny: as pg types it
   types?: any
 }

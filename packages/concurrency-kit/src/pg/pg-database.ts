@@ -3,7 +3,7 @@ import { StoreError } from '../errors.ts'
 import { oneOf, wholeNumber } from '../options.ts'
 import type { BeginRequest, Database, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf, freeConnection } from '../sql/deadline.ts'
-import { isAnswered } from '../sql/errors.ts'
+import { isAnswered, MOST_REPEATS } from '../sql/errors.ts'
 import { ISOLATION_LEVELS, type IsolationLevel } from '../sql/isolation-level.ts'
 import { postgres } from '../sql/postgres.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
@@ -17,9 +17,6 @@ export interface PgDatabaseOptions {
   readonly isolationLevel?: IsolationLevel | undefined
   readonly environment?: Environment | undefined
 }
-
-/** So often is a statement that was prepared too early repeated: each of them was prepared anew before. */
-const MOST_REPEATS = 5
 
 /** A Postgres database behind the caller's client. */
 export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implements Database<Transaction, Inside> {
@@ -51,7 +48,7 @@ export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implem
         try {
           return await this.#rows(what, taken.client, statement)
         } catch (error) {
-          // Without a word of the server's the statement may still run: nobody else may have its connection.
+          // Without an answer of the server the statement may still run: the connection must not be lent again.
           drop = !isAnswered(error)
           if (drop || repeats === MOST_REPEATS || !this.#source.prepared.outdated(error)) throw error
         }
@@ -67,7 +64,7 @@ export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implem
       return await this.#rows(what, isPromise(client) ? await client : client, statement)
     } catch (error) {
       if (!this.#source.prepared.outdated(error)) throw error
-      throw new StoreError(`${what}: its table or connection has changed since it was prepared`, {
+      throw new StoreError(`${what}: the table or connection has changed since the statement was prepared`, {
         cause: error,
         transient: true,
       })

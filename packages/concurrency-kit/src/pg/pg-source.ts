@@ -3,22 +3,22 @@ import type { PgPool, PgPoolClient, PgQuery, PgStatements } from './pg-client.ts
 import { PreparedStatements } from './prepared-statements.ts'
 import { type TakenClient, takeClient } from './take-client.ts'
 
-/** What a handler gets of a guarded client, and what is called once its transaction has ended. */
+/** The transaction that a handler gets, and a callback for its end. */
 export interface Handed<Transaction> {
   readonly transaction: Transaction
   ended?(committed: boolean): void
 }
 
-/** Where connections to Postgres come from, and in what form callers have their transactions. */
+/** A source of connections to Postgres, and the form of the caller's transactions on it. */
 export interface PgSource<Client extends PgPoolClient, Transaction, Inside> {
-  /** Of the caller's client, such as `pg`. */
+  /** Name of the caller's client, such as `pg`. */
   readonly name: string
   readonly prepared: PreparedStatements
   take(): Promise<TakenClient<Client>>
   hand(guarded: Client): Handed<Transaction> | Promise<Handed<Transaction>>
-  /** The client of a transaction that the caller has, or has begun. */
+  /** The client behind a transaction of the caller. */
   within(transaction: Inside): PgStatements | Promise<PgStatements>
-  /** Rows of the caller's own table, as its client gives them. */
+  /** Converts rows of the caller's own table as its client would. */
   callersRows(rows: Row[]): Row[]
   /** Called for each of the kit's statements. */
   onSend?(query: PgQuery): void

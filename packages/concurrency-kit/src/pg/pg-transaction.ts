@@ -40,7 +40,7 @@ export class PgTransaction<Client extends PgPoolClient, Transaction> implements 
   #overdue = false
   #committed = false
   #released = false
-  /** A statement may still run on the connection. */
+  /** Whether a statement may still run on the connection. */
   #unanswered = false
   #failed: unknown
   #passing: unknown
@@ -167,7 +167,7 @@ export class PgTransaction<Client extends PgPoolClient, Transaction> implements 
 
   #note(error: unknown): void {
     this.#failed ??= error
-    // Without a word of the server's, such as after a `query_timeout`, nobody knows what its connection is at.
+    // Without an answer of the server, for example after a `query_timeout`, the state of the connection is unknown.
     this.#unanswered ||= !isAnswered(error)
     const again = passes(error) || this.#isBroken(error) || this.#prepared.outdated(error)
     if (again) this.#passing ??= error

@@ -3,27 +3,27 @@ import type { Statement } from '../sql/database.ts'
 import { preparedIsOutdated, sqlState } from '../sql/errors.ts'
 import type { PgQuery } from './pg-client.ts'
 
-/** So often may connections lose what was prepared on them; from then on nothing is prepared. */
+/** After connections have lost their prepared statements this many times, nothing is prepared any more. */
 const MOST_LOSSES = 3
 
-/** Values of the kit's own statements stay the text that Postgres sends, whatever parsers the client has for its own. */
+/** Values of the kit's own statements stay the text that Postgres sends, independent of the client's parsers. */
 const AS_TEXT = { getTypeParser: () => String }
 
 const ofPools = new WeakMap<object, PreparedStatements>()
 
-/** Statements as `pg` takes them: prepared once a connection, under a name that says what is in them. */
+/** Statements as `pg` takes them: prepared once per connection, under a name derived from their text. */
 export class PreparedStatements {
   readonly #known = new Map<string, { readonly text: string; readonly name: string | undefined }>()
   #generation = 0
   #losses = 0
   #named: boolean
 
-  /** @param named - False prepares nothing: each statement is parsed each time. */
+  /** @param named - False never prepares: the server parses each statement each time. */
   constructor(named: boolean) {
     this.#named = named
   }
 
-  /** One for each pool: what one store learns of its connections goes for the others, too. */
+  /** One instance per pool: when one store sees that statements were lost, all stores on the pool prepare again. */
   static of(pool: object): PreparedStatements {
     const known = ofPools.get(pool) ?? new PreparedStatements(true)
     ofPools.set(pool, known)
@@ -35,7 +35,7 @@ export class PreparedStatements {
     return { text, name, values: [...bindings], types: callersRows ? undefined : AS_TEXT }
   }
 
-  /** Whether a statement failed only because it was prepared earlier; from now on every statement is prepared anew. */
+  /** Whether a statement failed only because its preparation is outdated; then all statements are prepared again. */
   outdated(error: unknown): boolean {
     if (!preparedIsOutdated(error)) return false
     if (sqlState(error) !== '0A000') this.#losses += 1

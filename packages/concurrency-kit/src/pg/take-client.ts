@@ -3,7 +3,7 @@ import { ConnectionWatch, type PgConnection } from '../sql/connection.ts'
 export interface TakenClient<Client> {
   readonly client: Client
   readonly watch: ConnectionWatch
-  /** Gives the client back to its pool, or drops it. */
+  /** Returns the client to its pool, or drops the connection. */
   giveBack(drop: boolean): void
 }
 

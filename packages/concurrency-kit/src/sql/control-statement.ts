@@ -1,19 +1,19 @@
 import type { Dialect } from './dialect.ts'
 
-/** What a statement does to the transaction that it is sent in; `ROLLBACK TO` a savepoint leaves it open. */
+/** Whether a statement begins or ends a transaction; `ROLLBACK TO` a savepoint does neither. */
 export type Control = 'begin' | 'end'
 
 const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
 const COMMENT_MARK = /\/\*|\*\//g
 
-/** The most words that tell a statement's kind: `ROLLBACK WORK TO`. */
+/** How many words decide a statement's kind: `ROLLBACK WORK TO` needs three. */
 const HEAD_WORDS = 3
 
 /**
- * Finds the first statement of `text` that begins or ends a transaction. Linear in the length of `text`.
+ * Classifies the first statement of `text` that begins or ends a transaction. Linear in the length of `text`.
  *
- * Quoted text, comments and the bodies of SQL functions (`BEGIN ATOMIC … END`) are passed over.
+ * Skips quoted text, comments and the bodies of SQL functions (`BEGIN ATOMIC … END`).
  */
 export function controlIn(text: string, dialect: Dialect['name']): Control | undefined {
   const single = !text.includes(';')
@@ -57,7 +57,7 @@ function controlOf([first, second, third]: readonly string[]): Control | undefin
   return second === 'TO' || ((second === 'WORK' || second === 'TRANSACTION') && third === 'TO') ? undefined : 'end'
 }
 
-/** The position after a character, and after what it quotes. */
+/** The position after a character, or after the quoted text that it opens. */
 function afterSign(text: string, at: number, char: string, dialect: Dialect['name']): number {
   if (char === "'" || char === '"') return afterQuoted(text, at, char)
   if (dialect === 'sqlite') {
@@ -79,7 +79,7 @@ function afterQuoted(text: string, at: number, quote: string, backslashEscapes =
   return text.length
 }
 
-/** Comments nest on Postgres alone. */
+/** Comments nest only on Postgres. */
 function afterComment(text: string, at: number, dialect: Dialect['name']): number {
   if (dialect === 'sqlite') return after(text, '*/', at + 2)
   let open = 0

@@ -7,7 +7,7 @@ export type Row = Record<string, unknown>
 export interface Statement {
   readonly sql: string
   readonly bindings: readonly unknown[]
-  /** The rows are the caller's own: they arrive as its client's settings make them. Others are the kit's, and immune to these. */
+  /** Whether the rows are of the caller's own table: only these pass through the settings of its client. */
   readonly callersRows?: boolean
 }
 
@@ -27,8 +27,8 @@ export interface Database<Transaction, Inside = Transaction> {
   readonly name: string
   readonly dialect: Dialect
   /**
-   * One statement in a transaction of its own; rejects as {@link Database.begin} where no connection was free. `signal` ends
-   * the wait for one with its reason, and not a statement that was sent.
+   * Runs one statement in its own transaction; rejects as {@link Database.begin} if no connection is free. `signal` ends the wait
+   * for a connection with its reason, but never a statement that was sent.
    */
   alone(what: string, statement: Statement, signal?: Signal): Promise<Row[]>
   /** One statement in a transaction that the caller has begun. */
@@ -40,10 +40,10 @@ export interface Database<Transaction, Inside = Transaction> {
   begin(request: BeginRequest): Promise<OwnedTransaction<Transaction>>
 }
 
-/** A transaction as a handler has it. */
+/** The transaction that a handler gets. */
 export interface Lent<Transaction> {
   readonly transaction: Transaction
-  /** The handler has settled: statements that it sends from now on are refused. Those that were sent come before the next. */
+  /** Called when the handler has settled: later statements are refused. Statements already sent run before the next one. */
   takeBack(): void
 }
 
@@ -53,7 +53,7 @@ export interface OwnedTransaction<Transaction> {
   /** The first statement of a transaction on a key: it waits for a rival's no longer than was said at its beginning. */
   claim(what: string, statement: Statement): Promise<Row[]>
   rows(what: string, statement: Statement): Promise<Row[]>
-  /** A statement without bindings that gives no rows, and is never prepared. */
+  /** Runs a statement that has no bindings and returns no rows; it is never prepared. */
   run(what: string, sql: string): Promise<void>
   /**
    * Claims at once, the first statements of a transaction on many keys; where the client can send them together.

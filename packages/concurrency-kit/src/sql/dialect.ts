@@ -26,7 +26,7 @@ export interface Dialect {
   schema(statements: readonly string[]): readonly string[]
   /** Whether leases need a pool of their own, because a pool is one connection and a transaction has it to itself. */
   readonly leasesApart: boolean
-  /** What is sent before a claim, so that it waits for a rival for `waitMs`; undefined where none waits. */
+  /** Statement before a claim that bounds its wait for a rival by `waitMs`; undefined if claims never wait. */
   boundWait(waitMs: number): string | undefined
   /** What a claim returns, which ends {@link Dialect.boundWait}; it fails where that was not said in the same transaction. */
   readonly unboundWait: string
@@ -43,7 +43,7 @@ export interface Dialect {
   purge(table: string, expiresAt: string): string
   /** Comes before every expiry; undefined where each purge finds the first row at once. */
   readonly firstExpiry: string | undefined
-  /** Comes after a SELECT, so that its rows are locked until the transaction ends; nothing where a transaction locks them all. */
+  /** Suffix of a SELECT that locks its rows until the transaction ends; empty if every transaction locks the whole database. */
   readonly lockedRead: '' | ' FOR UPDATE'
   /** Expressions, as text, of a row that differ once it was written; absent where the database has none. */
   readonly versions: Readonly<Partial<Record<'xmin' | 'content', (table: string) => string>>>

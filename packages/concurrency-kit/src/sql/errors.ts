@@ -7,10 +7,10 @@ export function sqlState(error: unknown): string | undefined {
   return code !== undefined && /^[0-9FHPX][0-9A-Z]{4}$/.test(code) ? code : undefined
 }
 
-/** Whether the server has answered with this error: without a word of it, a statement may still run, or have run. */
+/** Whether this error is the server's answer. Without an answer, the statement may still run or may have run. */
 export function isAnswered(error: unknown): boolean {
   if (sqlState(error) !== undefined) return true
-  // An error code of the application's own, raised in a function or trigger, can begin with any letter.
+  // A function or trigger can raise an application-defined code, which may begin with any letter.
   const severity: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'severity') : undefined
   return typeof severity === 'string'
 }
@@ -20,9 +20,12 @@ function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error) ?? '')
 }
 
+/** How often an operation is repeated after {@link preparedIsOutdated}: each time the client has prepared its statements again. */
+export const MOST_REPEATS = 5
+
 /**
- * The statement was prepared before its table changed (DDL), or the connection has forgotten it (`DISCARD ALL`,
- * `DEALLOCATE ALL`, a pooler's other connection): nothing was done, and prepared anew it may succeed.
+ * The statement was prepared before its table changed (DDL), or the connection has lost it (`DISCARD ALL`, `DEALLOCATE ALL`, a
+ * pooler's other connection). Nothing was done, and it may succeed when it is prepared again.
  */
 export function preparedIsOutdated(error: unknown): boolean {
   const state = sqlState(error)
@@ -36,7 +39,7 @@ export function passes(error: unknown): boolean {
   return state === '40001' || state === '40P01' || isBusy(error)
 }
 
-/** A binding has no form that its column's type can take, such as a `uuid` that is none: the statement is at fault, not the server. */
+/** Whether a binding is malformed for its column's type, such as text that is not a UUID in a `uuid` column. */
 export function isMalformed(error: unknown): boolean {
   const cause = isStoreError(error) ? error.cause : error
   return sqlState(cause)?.startsWith('22') === true
@@ -47,13 +50,13 @@ export function asStoreError(what: string, error: unknown): StoreError {
   return new StoreError(`${what} failed${missingTable(error)}`, { cause: error, transient: passes(error) })
 }
 
-/** Says which table is missing, where that is the reason, and who makes the kit's. */
+/** Names the missing table, if that is the reason, and how to create the kit's tables; otherwise empty. */
 function missingTable(error: unknown): string {
   const message = error instanceof Error ? error.message : ''
   const isMissing = sqlState(error) === '42P01' || /\bno such table: /.test(message)
   if (!isMissing) return ''
   const named = /relation "[^"]+" does not exist|no such table: \S+/.exec(message)?.[0] ?? 'a table does not exist'
-  return `: ${named}; createTables or tableStatements of concurrency-kit/knex make the tables of the kit`
+  return `: ${named}; createTables or tableStatements of concurrency-kit/knex create the kit's own tables`
 }
 
 function codeOf(error: unknown): string | undefined {

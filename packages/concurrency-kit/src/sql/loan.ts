@@ -4,9 +4,9 @@ import type { OwnedTransaction } from './database.ts'
 import type { Dialect } from './dialect.ts'
 
 /**
- * What a handler may do on the connection that it works on: anything but begin or end a transaction, until it has settled.
+ * A handler's permission to use a connection: until it settles it may send anything except statements that begin or end a transaction.
  *
- * A statement that the handler did not await would otherwise land after the handler's result is stored, or undone.
+ * Otherwise a statement that the handler did not await could run after the handler's result was stored, or rolled back.
  */
 export class Loan {
   readonly #dialect: Dialect['name']
@@ -16,24 +16,23 @@ export class Loan {
     this.#dialect = dialect
   }
 
-  /** From now on every statement is refused. */
+  /** Refuses every later statement. */
   end(): void {
     this.#over = true
   }
 
-  /** Why this statement is not sent; undefined for one that is. */
+  /** The error for a statement that must not be sent; undefined for any other. */
   refusal(text: unknown): StoreError | undefined {
     if (this.#over)
       return new StoreError(
-        'the handler has settled: its transaction must not be used any more, and this statement was not sent',
+        'the handler has settled, so its transaction can no longer be used: this statement was not sent',
       )
     const control = typeof text === 'string' ? controlIn(text, this.#dialect) : undefined
     if (control === 'begin')
       return new StoreError(
-        'the handler runs in a transaction already: use a savepoint for a part that can be undone by itself',
+        'the handler already runs in a transaction: use a savepoint to undo a part of it; this statement was not sent',
       )
-    if (control === 'end')
-      return new StoreError('the transaction is ended by whoever began it, not by the handler: nothing was sent')
+    if (control === 'end') return endRefused()
     return undefined
   }
 }
@@ -49,4 +48,27 @@ export async function onLoan<Transaction, Result>(
   } finally {
     takeBack()
   }
+}
+
+export function endRefused(): StoreError {
+  return new StoreError('a handler must not end its transaction: nothing was sent')
+}
+
+/** In place of the methods that close or release a connection. */
+export function refuseToRelease(): never {
+  throw new StoreError('a handler must not close or release its connection')
+}
+
+/** `target` with some of its members replaced; the methods that it keeps are called on `target` itself. */
+export function overriding<Target extends object>(
+  target: Target,
+  members: Readonly<Record<PropertyKey, unknown>>,
+): Target {
+  return new Proxy(target, {
+    get(_, name) {
+      if (Object.hasOwn(members, name)) return members[name]
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

@@ -3,7 +3,7 @@ import { shown } from '../options.ts'
 /** Postgres cuts longer ones. */
 const MOST_CHARACTERS = 63
 
-/** How a client writes a plain name into SQL. */
+/** How a client quotes a plain name in SQL. */
 export type Quote = (name: string) => string
 
 /** A name from the options, quoted; anything but a plain identifier is refused. */
@@ -18,14 +18,14 @@ export function quoted(option: string, name: unknown, quote: Quote = doubleQuote
 
 export const doubleQuotes: Quote = (name) => `"${name}"`
 
-/** A table's name, or a schema's (on SQLite a file's) and the table's with a dot between, as two names; quoted each by itself. */
+/** Quotes a table's name; a schema before a dot (on SQLite an attached file) is quoted separately. */
 export function quotedTable(option: string, name: unknown, quote?: Quote): string {
   const { schema, table } = tableParts(name)
   const last = quoted(option, table, quote)
   return schema === undefined ? last : `${quoted(option, schema, quote)}.${last}`
 }
 
-/** The parts of a table's name, not checked. */
+/** Splits a table's name at the first dot, without checking the parts. */
 export function tableParts(name: unknown): { readonly schema: string | undefined; readonly table: unknown } {
   const dot = typeof name === 'string' ? name.indexOf('.') : -1
   if (typeof name !== 'string' || dot === -1) return { schema: undefined, table: name }

@@ -4,7 +4,7 @@ import { passes, sqlState } from './errors.ts'
 /** Taken while tables are made: a number of the kit's own. */
 const SCHEMA_LOCK = '4934721205870284'
 
-/** Where the session's own `lock_timeout` and `statement_timeout` are kept during a claim. */
+/** Setting that keeps the session's own `lock_timeout` and `statement_timeout` during a claim. */
 const KEPT = 'concurrency_kit.timeouts'
 
 /** `now()` stands still in a transaction: every time is `clock_timestamp()`. */
@@ -23,7 +23,7 @@ export const postgres: Dialect = {
   schema: (statements) => [[`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`, ...statements].join(';\n')],
   leasesApart: false,
   // Before the claim, not within it: a claim also waits for its table, where a migration has it. 0 would be no limit at all.
-  // A statement_timeout of the session's own would end the wait early.
+  // The session's own statement_timeout would end the wait early.
   boundWait: (waitMs) =>
     `SELECT set_config('${KEPT}', current_setting('lock_timeout') || ' ' || current_setting('statement_timeout'), true),
       set_config('lock_timeout', '${Math.max(1, waitMs)}', true), set_config('statement_timeout', '0', true)`,

@@ -25,7 +25,7 @@ export const sqlite: Dialect = {
   purge: (table, expiresAt) => `DELETE FROM ${table} WHERE rowid IN
       (SELECT rowid FROM ${table} WHERE ${expiresAt} <= ${NOW} ORDER BY ${expiresAt} LIMIT ?) RETURNING 1 AS deleted`,
   firstExpiry: undefined,
-  // The kit's transactions have the write lock from their beginning; one of the caller's takes it with its write, or fails.
+  // The kit's transactions take the write lock when they begin. A transaction of the caller takes it with its first write, or fails.
   lockedRead: '',
   versions: {},
 }

@@ -22,7 +22,7 @@ describe('I7: a result that JSON does not carry is refused, with its place', () 
     ['a function', { run: () => 1 }, '$.run', 'a function'],
     ['a symbol', Symbol('s'), '$', 'a symbol'],
     ['undefined in a list', [undefined], '$[0]', 'undefined'],
-    ['a circle', circle, '$[0]', 'a reference to an object around it'],
+    ['a circle', circle, '$[0]', 'a circular reference'],
   ])('%s', (_what, result, path, what) => {
     try {
       jsonCodec.encode(result)

@@ -81,7 +81,7 @@ describe('S11: a handler cannot part the effect from its record', () => {
       await insert(transaction, 'effect')
       await transaction[verb]()
     })
-    await expect(call).rejects.toThrow('the transaction is ended by whoever began it')
+    await expect(call).rejects.toThrow('a handler must not end its transaction')
     expect([await count('effects'), await count('idempotency_records')]).toEqual([0, 0])
   })
 

@@ -19,7 +19,7 @@ async function namesWhatNeverExpires(store: LockStore, clients: readonly Redis[]
   await Promise.all(clients.map((client) => client.set(key, 'by hand')))
   const error = await errorOf(store, key)
   expect(isLockUnavailableError(error)).toBe(true)
-  expect(String(error)).toMatch(/holds something that is no lock: a value that never expires/)
+  expect(String(error)).toMatch(/holds a value that is not a lock: a value that never expires/)
   expect(String(error)).not.toContain('was not free')
   await Promise.all(clients.map((client) => client.del(key)))
   expect(await withDistributedLock({ store, key }, () => 'mine')).toBe('mine')
@@ -34,7 +34,7 @@ async function namesAnotherType(store: LockStore, clients: readonly Redis[], isK
   await Promise.all(clients.map((client) => client.rpush(key, 'a list')))
   const error = await errorOf(store, key)
   expect(isKind(error)).toBe(true)
-  expect(String(error)).toMatch(/holds something that is no lock/)
+  expect(String(error)).toMatch(/holds a value that is not a lock/)
   await Promise.all(clients.map((client) => client.del(key)))
 }
 

@@ -154,7 +154,7 @@ describe('versioned rows outside a transaction', () => {
       await optimisticUpdate({ store, id: 1 }, (wide) => ({ ...wide, balance: wide.balance + 1 }))
       for (const id of ['2', 2, '01', null]) {
         const moved = optimisticUpdate({ store, id: 1 }, (wide) => ({ ...wide, id }))
-        await expect(moved).rejects.toThrow(`change must not change id, but made it ${id} of 1`)
+        await expect(moved).rejects.toThrow(`change must not change id, but changed it from 1 to ${id}`)
       }
     }
     expect((await database.sql.raw('SELECT * FROM wide')).rows).toEqual([{ id: '1', balance: 2, version: 3 }])

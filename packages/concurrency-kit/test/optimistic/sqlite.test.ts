@@ -103,7 +103,7 @@ test('names of tables and columns are plain names, and nothing else', async () =
 
 test('the id and the version are not the change’s to set', async () => {
   await expect(optimisticUpdate({ store: open(), id: 1 }, (account) => ({ ...account, id: 2 }))).rejects.toThrow(
-    'change must not change id, but made it 2 of 1',
+    'change must not change id, but changed it from 1 to 2',
   )
   await expect(optimisticUpdate({ store: open(), id: 1 }, (account) => ({ ...account, version: 9 }))).rejects.toThrow(
     'change must not set version',

@@ -51,7 +51,7 @@ describe('kinds of version on Postgres', () => {
         knexVersionedStore<Thing>({ knex: database.knex(), ...options }),
       ]) {
         await expect(optimisticUpdate({ store, id: 1 }, count)).rejects.toThrow(
-          `column "updated_at" of "${table}" is a time, which is no version: a Date loses its microseconds`,
+          `column "updated_at" of "${table}" is a time and cannot be a version: a Date loses its microseconds`,
         )
       }
     },

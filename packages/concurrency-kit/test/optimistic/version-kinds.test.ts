@@ -25,7 +25,7 @@ describe('a column that is no version', () => {
     'S4: %s is refused at the first read, with the reason',
     async (time) => {
       await expect(update('TEXT', time)).rejects.toThrow(
-        'column "updated_at" of "rows" is a time, which is no version: a Date loses its microseconds, and two writes in one tick have the same; take',
+        'column "updated_at" of "rows" is a time and cannot be a version: a Date loses its microseconds, and two writes in one tick have the same time; use',
       )
       expect(await knex.raw('SELECT n FROM rows')).toEqual([{ n: 0 }])
     },

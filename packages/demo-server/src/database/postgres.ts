@@ -88,9 +88,9 @@ function unchecked(client: Pool | PoolClient): UncheckedStatements {
 }
 
 /**
- * A statement by itself, with a deadline: the connection on which it is late is given up.
+ * Runs a statement outside a transaction, with a deadline; `pg` drops the connection of a statement that is late.
  *
- * Not prepared: a prepared one would fail after a change of its table.
+ * Not prepared, because a prepared statement would fail after its table changed.
  */
 async function ask<Row extends QueryResultRow>(
   pool: Pool,

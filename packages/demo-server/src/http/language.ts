@@ -5,7 +5,7 @@ export function preferredLanguage(header: string | undefined): Language {
   if (header === undefined) return 'ko'
   const weights = { ko: 0, en: 0 }
   for (const range of header.toLowerCase().split(',')) {
-    // In parts: one expression for all of it, with optional spaces in a row, takes quadratic time.
+    // Split first: a single expression with adjacent optional spaces would take quadratic time.
     const [tag = '', ...parameters] = range.split(';').map((part) => part.trim())
     const language = /^([a-z]{1,8})(?:-[a-z0-9-]*)?$/.exec(tag)?.[1]
     const weight = weightIn(parameters)
@@ -14,7 +14,7 @@ export function preferredLanguage(header: string | undefined): Language {
   return weights.en > weights.ko ? 'en' : 'ko'
 }
 
-/** 0 where it is malformed: such a range is ignored. */
+/** The weight of a range; 0 if it is malformed, so that the range is ignored. */
 function weightIn(parameters: readonly string[]): number {
   if (parameters.length === 0) return 1
   const text = parameters.length === 1 ? /^q=([01](?:\.\d{0,3})?)$/.exec(parameters[0] as string)?.[1] : undefined

@@ -18,7 +18,7 @@ export function wholeNumberIn(text: string): number | 'fraction' | 'too large' |
   return sign === '' ? size : -size
 }
 
-/** Counted: an expression such as `0+$` begins anew at each zero, in quadratic time. */
+/** A loop, because an expression such as `0+$` restarts at each zero and takes quadratic time. */
 function withoutTrailingZeros(digits: string): string {
   let end = digits.length
   while (digits[end - 1] === '0') end -= 1

@@ -22,7 +22,7 @@ interface Member<Transaction> {
   readonly request: AttemptRequest
   readonly handler: Handler<Transaction>
   readonly resolve: (result: AttemptResult | Promise<AttemptResult>) => void
-  /** Whether it is still wanted; from then on its signal withdraws it no more. */
+  /** Takes the member into a group: false if its signal has withdrawn it. Afterwards the signal has no effect. */
   take(): boolean
 }
 

@@ -15,7 +15,7 @@ import type {
 import { abandon, claim, complete, find, renew } from './ioredis-scripts.ts'
 
 export interface IoredisIdempotencyStoreOptions extends BoundedScriptsOptions {
-  /** Before the name of every record: 1 to 1024 bytes as UTF-8. @defaultValue 'concurrency-kit:idempotency:' */
+  /** Prefix of every record's key on Redis, 1 to 1024 bytes in UTF-8. @defaultValue 'concurrency-kit:idempotency:' */
   readonly prefix?: string
 }
 

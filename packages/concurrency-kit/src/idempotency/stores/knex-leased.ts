@@ -80,7 +80,7 @@ class KnexLeasedIdempotencyStore implements LeasedIdempotencyStore {
       const [claimed] = await this.#ask('claim', signal, claim)
       if (claimed !== undefined) return { status: 'claimed', attempt: Number(claimed['attempt']) }
       const found = this.#records.found(await this.#ask('claim', signal, this.#records.read(request)))
-      // SQLite answers synchronously: whatever keeps this going, timers must run, and a signal abort.
+      // SQLite answers synchronously: without this turn of the event loop, timers and aborts would never run.
       await setImmediate()
       // Gone between the two statements: the claim is asked for again, never assumed.
       if (found === undefined) continue

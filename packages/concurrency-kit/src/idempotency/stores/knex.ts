@@ -14,8 +14,8 @@ export interface KnexIdempotencyStoreOptions<Client> extends RecordTableOptions 
   readonly isolationLevel?: IsolationLevel
   /**
    * Longest time in ms, integer >= 1, for each of the store's own commands on Postgres, such as the COMMIT; the claim has
-   * the caller's `waitMs` besides. The handler's own statements are the handler's to bound. On both databases also the longest
-   * wait for a connection, unless `waitMs` is longer. @defaultValue 2_000
+   * the caller's `waitMs` besides. The handler's own statements are the handler's to bound. On both databases it also bounds
+   * the wait for a connection, unless `waitMs` is longer. @defaultValue 2_000
    */
   readonly commandMs?: number
   readonly environment?: Environment
@@ -24,12 +24,12 @@ export interface KnexIdempotencyStoreOptions<Client> extends RecordTableOptions 
 /**
  * Idempotency records that commit together with the effects, in the caller's database.
  *
- * One transaction an attempt: the claim is its first statement, and on Postgres a rival waits for the key, no longer than its
- * `waitMs`, whatever the session's `statement_timeout`; the result is its last. On SQLite it has the write lock from its
- * beginning, and a file that another process writes is waited for without a connection.
+ * Each attempt is one transaction. Its first statement is the claim, its last the result. On Postgres a rival waits for the key
+ * for up to its `waitMs`, regardless of the session's `statement_timeout`. On SQLite the transaction takes the write lock when it
+ * begins; while another process writes the file, the store waits without a connection.
  *
- * The handler's `transaction` refuses to begin or end a transaction, and every statement once the handler has settled. The
- * store's own statements are immune to `postProcessResponse`, `wrapIdentifier`, `safeIntegers` and type parsers.
+ * The handler's `transaction` cannot begin or end a transaction, and refuses every statement after the handler has settled.
+ * `postProcessResponse`, `wrapIdentifier`, `safeIntegers` and type parsers do not affect the store's own statements.
  *
  * @throws TypeError, RangeError, StoreError for a client or options that cannot serve.
  * @example

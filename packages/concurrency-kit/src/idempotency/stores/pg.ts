@@ -27,11 +27,11 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
    * Lets attempts of this process that are ready at the same time share one transaction and one COMMIT: far more of them a
    * second. Needs a pool with `pipeline: true`.
    *
-   * Their handlers are NOT isolated from each other: they run side by side in one transaction, and see each other's effects. Use
-   * it only where each handler sends a few plain statements on rows that no other handler reads. Savepoints, `SET LOCAL`, row
-   * locks, advisory locks, SERIALIZABLE, `NOTIFY`, temporary tables and `lastval()` of one handler reach the others, and a
-   * handler that waits for a row holds the others up. If one fails, or takes longer than 500 ms, all are rolled back, and
-   * the others run again alone. @defaultValue false
+   * The handlers are NOT isolated from each other: they run concurrently in one transaction and see each other's effects. Use
+   * `groupCommit` only if each handler sends a few statements that are each correct on their own, such as an `INSERT` or a
+   * conditional `UPDATE`. Handlers share savepoints, `SET LOCAL`, row locks, advisory locks, the isolation level, `NOTIFY`,
+   * temporary tables and `lastval()`. A handler that waits for a row lock makes the others wait. If a handler fails, or takes
+   * longer than 500 ms, the whole transaction is rolled back, and each attempt runs again alone. @defaultValue false
    */
   readonly groupCommit?: boolean
   readonly environment?: Environment
@@ -40,16 +40,16 @@ export interface PgIdempotencyStoreOptions<Pool> extends RecordTableOptions {
 /**
  * Idempotency records that commit together with the effects, on Postgres through a pool of `pg`: the fast way there.
  *
- * One transaction an attempt. The claim is its first statement: a rival in another process waits for the key, no longer
- * than its `waitMs`, whatever the session's `statement_timeout`. The result is its last, and nothing is committed unless that
- * finds the claim. Statements are prepared once a connection; if connections lose them (`DISCARD ALL`, a pooler of
- * transactions), they are prepared anew, and after three losses no more.
+ * Each attempt is one transaction. Its first statement is the claim: a rival in another process waits for the key for up to its
+ * `waitMs`, regardless of the session's `statement_timeout`. Its last statement is the result: nothing is committed unless it
+ * finds the claim. Statements are prepared once per connection. If connections lose them (`DISCARD ALL`, a transaction pooler),
+ * the store prepares them again; after three losses it stops preparing.
  *
  * Its table is made by what `tableStatements({ idempotency: true }, 'postgres')` of `concurrency-kit/knex` gives, in a
  * migration of the application's own, or by `createTables(knex, { idempotency: true })`.
  *
- * The handler's `transaction` is the pool's client for that time: it refuses to begin or end a transaction, and every statement once
- * the handler has settled. The store's own statements are immune to the client's type parsers.
+ * The handler's `transaction` is a client of the pool. It cannot begin or end a transaction, and refuses every statement after the
+ * handler has settled. The client's type parsers do not affect the store's own statements.
  *
  * @throws TypeError, RangeError for a pool or options that cannot serve.
  * @example

@@ -49,7 +49,7 @@ export class RecordLookup {
         else request.resolve(this.#records.found(row === undefined ? [] : [row]))
       }
     } catch (error) {
-      // One key that its column cannot hold fails the statement: looked up by itself, it fails nobody else.
+      // A key that its column cannot hold fails the whole statement. Looked up one by one, only that key fails.
       const alone = requests.length > 1 && isMalformed(error)
       for (const request of requests) {
         if (alone) this.#findOne(request).then(request.resolve, request.reject)

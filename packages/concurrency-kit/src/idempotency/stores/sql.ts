@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isStoreError, StoreError } from '../../errors.ts'
 import type { Database, OwnedTransaction } from '../../sql/database.ts'
-import { asStoreError, preparedIsOutdated } from '../../sql/errors.ts'
+import { asStoreError, MOST_REPEATS, preparedIsOutdated } from '../../sql/errors.ts'
 import { onLoan } from '../../sql/loan.ts'
 import { whileBusy } from '../../sql/while-busy.ts'
 import { type Environment, systemEnvironment } from '../../time/clock.ts'
@@ -18,9 +18,6 @@ import { GroupCommit } from './group-commit.ts'
 import { RecordLookup } from './record-lookup.ts'
 import { RecordPurge } from './record-purge.ts'
 import { RecordStatements } from './record-statements.ts'
-
-/** So often is an attempt made again whose statements were prepared too early: each of them was prepared anew before. */
-const MOST_REPEATS = 5
 
 /** Records that commit together with the effects, through any client of an SQL database. */
 export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotencyStore<Transaction> {
@@ -84,7 +81,7 @@ export class SqlIdempotencyStore<Transaction> implements TransactionalIdempotenc
     return this.#groups.attempt(request, handler)
   }
 
-  /** A claim that failed because it had been prepared before the table changed is made again; as yet no handler has run. */
+  /** Repeats a claim whose prepared statement was outdated: no handler has run yet. */
   async #alone(
     request: AttemptRequest,
     handler: (transaction: Transaction) => Promise<Settlement>,

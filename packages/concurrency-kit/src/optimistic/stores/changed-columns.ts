@@ -3,14 +3,14 @@ import type { Row } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import { findUnstorable, findUnstorableJson, refuse } from '../storable.ts'
 
-/** Names of the columns that differ from what was read, all of them where that is not known. */
+/** Names of the columns that differ from the row that was read; all columns if that is unknown. */
 export function changedColumns(next: Row, current: Row | undefined): string[] {
   const names = Object.keys(next)
   if (current === undefined) return names
   return names.filter((name) => !Object.hasOwn(current, name) || !isSame(next[name], current[name]))
 }
 
-/** What is equal is not written: at best the database would have the same afterwards, at worst less than it had. */
+/** Equal values are not written: at best that changes nothing, at worst the database loses precision. */
 function isSame(next: unknown, current: unknown): boolean {
   if (Object.is(next, current)) return true
   return typeof next === 'object' && typeof current === 'object' && isDeepStrictEqual(next, current)
@@ -19,8 +19,8 @@ function isSame(next: unknown, current: unknown): boolean {
 /**
  * The binding for a column's new value.
  *
- * @param type - Of the column, where it has one.
- * @throws TypeError for what the database would not give back as it is.
+ * @param type - Type of the column, if known.
+ * @throws TypeError for a value that the database cannot give back unchanged.
  */
 export function encoded(name: string, value: unknown, type: string | undefined, dialect: Dialect): unknown {
   const path = `$.${name}`
@@ -33,7 +33,7 @@ export function encoded(name: string, value: unknown, type: string | undefined, 
   return dialect.name === 'sqlite' ? forSqlite(value, path) : value
 }
 
-/** `pg` asks an object how it wants to be sent. */
+/** `pg` sends the result of an object's `toPostgres` method. */
 function isEncodedByPg(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'toPostgres') === 'function'
 }
@@ -46,6 +46,6 @@ function forSqlite(value: unknown, path: string): unknown {
   if (typeof value === 'boolean') return Number(value)
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
   if (types.isDate(value)) return value.getTime()
-  const what = `${Array.isArray(value) ? 'an array' : 'an object'}, which SQLite has no type for: let toRow make text of it`
+  const what = `${Array.isArray(value) ? 'an array' : 'an object'}, for which SQLite has no type: convert it to text in toRow`
   return refuse({ path, what })
 }

@@ -16,7 +16,7 @@ import type {
 import { compareAndSet, insert, read, remove } from './ioredis-scripts.ts'
 
 export interface IoredisVersionedStoreOptions extends BoundedScriptsOptions {
-  /** Before the id, in the key of every row: 1 to 1024 bytes as UTF-8. @defaultValue 'concurrency-kit:versioned:' */
+  /** Prefix of every row's key on Redis, before the id, 1 to 1024 bytes in UTF-8. @defaultValue 'concurrency-kit:versioned:' */
   readonly prefix?: string
 }
 

@@ -26,9 +26,11 @@ export interface MemoryVersionedStore<Id, Value> extends VersionedStore<Id, Valu
 }
 
 /**
- * Versioned rows within one process: frozen copies by id, each with a version that counts from 1. A value that holds what cannot
- * be frozen, such as a `Map` or a `Date`, is copied again for whoever reads it. What a copy would not have as it is, such as an
- * instance of a class, a `Buffer`, a function, `NaN` or `undefined`, is a `TypeError` with its place, and nothing is stored.
+ * Versioned rows within one process: frozen copies by id, each with a version that counts from 1.
+ *
+ * A `Map`, a `Date` and similar objects cannot be frozen, so each read gets another copy of a value that contains one. A value that
+ * a copy would change, such as a class instance, a `Buffer`, a function, `NaN` or `undefined`, causes a `TypeError` with its path,
+ * and nothing is stored.
  *
  * A row that is deleted and inserted again goes on counting, so that an old version never matches the new row.
  *
@@ -107,7 +109,7 @@ class MemoryRows<Id, Value extends object> implements MemoryVersionedStore<Id, V
   }
 }
 
-/** What a structured clone gives back as what it was: a built-in kind, and no class that extends one, such as `Buffer`. */
+/** Whether a structured clone preserves the object: true for built-in kinds, false for classes that extend one, such as `Buffer`. */
 function isCloned(value: object): boolean {
   const prototypes = prototypesOf(value)
   if (types.isTypedArray(value)) return prototypes === 3

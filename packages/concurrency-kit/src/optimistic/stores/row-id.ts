@@ -6,15 +6,15 @@ interface IdOptions {
   readonly idColumns?: readonly string[] | undefined
 }
 
-/** The columns by which a row is found: one, whose value is the id itself, or several, whose values are the id's properties. */
+/** The columns that identify a row: one column holds the id itself, several hold the properties of the id. */
 export class RowId<Id> {
   /** Quoted. */
   readonly columns: readonly string[]
-  /** Condition on a row. */
+  /** Condition that selects the row. */
   readonly sql: string
   readonly #names: readonly string[] | undefined
 
-  /** @throws TypeError for options that name no columns. */
+  /** @throws TypeError for invalid column names, or both options at once. */
   constructor({ idColumn, idColumns }: IdOptions, quote: Quote) {
     if (idColumn !== undefined && idColumns !== undefined)
       throw new TypeError('idColumn and idColumns must not be given together')
@@ -22,7 +22,7 @@ export class RowId<Id> {
       idColumns !== undefined &&
       (!Array.isArray(idColumns) || new Set(idColumns).size !== idColumns.length || idColumns.length === 0)
     )
-      throw new TypeError(`idColumns must be names of columns, each once, but is ${shown(idColumns)}`)
+      throw new TypeError(`idColumns must be a list of different column names, but is ${shown(idColumns)}`)
     this.#names = idColumns
     this.columns =
       idColumns === undefined
@@ -31,7 +31,7 @@ export class RowId<Id> {
     this.sql = this.columns.map((column) => `${column} = ?`).join(' AND ')
   }
 
-  /** @throws TypeError unless an id of several columns has each of them, and nothing else. */
+  /** @throws TypeError unless a composite id has exactly the columns in `idColumns`. */
   bindings(id: Id): readonly unknown[] {
     const names = this.#names
     if (names === undefined) return [id]

@@ -19,7 +19,7 @@ interface Condition {
 export interface RowVersion<Version> {
   /** What is selected, and returned by a write. */
   readonly selected: string
-  /** The column that the store counts up, quoted; `change` must not set it. */
+  /** The column that the store increments, quoted; `change` must not set it. */
   readonly column: string | undefined
   of(row: Row): { readonly version: Version; readonly columns: Row }
   is(expected: Version): Condition
@@ -31,7 +31,7 @@ interface VersionOptions {
   readonly versionColumn?: string
 }
 
-/** How names are written, of a table and of a column. */
+/** The quoted name of the table, and how to quote a column's name. */
 export interface Names {
   readonly table: string
   readonly quote: Quote
@@ -72,18 +72,18 @@ function columnVersion(table: string, option: string, quote: Quote): RowVersion<
   }
 }
 
-/** What the client calls a column: it may have its own way to write names, such as `rowVersion` for `row_version`. */
+/** The client's name for a column: it may map names, such as `row_version` to `rowVersion`. */
 function nameIn(row: Row, option: string): string {
   const letters = (name: string) => name.replaceAll('_', '').toLowerCase()
   return Object.keys(row).find((name) => letters(name) === letters(option)) ?? option
 }
 
-/** Numbers come as a client's parsers make them: as text, BigInts, or objects of some library. */
+/** A client's parsers may return a number as text, as a BigInt, or as a library's object. */
 function wholeVersion(stored: unknown, where: string): number {
   const text = stored === null || stored === undefined || ArrayBuffer.isView(stored) ? '' : String(stored)
   if (types.isDate(stored) || /^\d+(-\d\d-|:\d\d:)\d\d/.test(text)) {
     throw new StoreError(
-      `${where} is a time, which is no version: a Date loses its microseconds, and two writes in one tick have the same; take a column of whole numbers, version: 'content', or on Postgres version: 'xmin'`,
+      `${where} is a time and cannot be a version: a Date loses its microseconds, and two writes in one tick have the same time; use a column of whole numbers, version: 'content', or on Postgres version: 'xmin'`,
     )
   }
   const version = Number(text)
@@ -91,7 +91,7 @@ function wholeVersion(stored: unknown, where: string): number {
   throw notWhole(where, shown(stored))
 }
 
-/** The version after it would be read as another number. */
+/** Rejects 2^53 - 1: a number cannot represent the version after it exactly. */
 function belowTheLast(version: number, where: string): number {
   if (version < Number.MAX_SAFE_INTEGER) return version
   throw notWhole(where, `${version}, the last one`)
@@ -101,7 +101,7 @@ function notWhole(where: string, what: string): StoreError {
   return new StoreError(`${where} must be a whole number below 2^53, but is ${what}`)
 }
 
-/** The alias of a version that the database computes: one word, which those who map names leave as it is. */
+/** Alias of a version that the database computes; a single word, so that name mappers leave it unchanged. */
 const ALIAS = 'ckversion'
 
 /** Text that the database computes of the row as it is. */

@@ -2,7 +2,7 @@ import type { Signal } from '../../abort.ts'
 import { isStoreError, StoreError } from '../../errors.ts'
 import { messageOf, shown, shownId } from '../../options.ts'
 import type { Database, Row, Statement } from '../../sql/database.ts'
-import { asStoreError, preparedIsOutdated, sqlState } from '../../sql/errors.ts'
+import { asStoreError, MOST_REPEATS, preparedIsOutdated, sqlState } from '../../sql/errors.ts'
 import type { Quote } from '../../sql/names.ts'
 import type { Environment } from '../../time/clock.ts'
 import type {
@@ -19,7 +19,7 @@ import type { VersionedTableOptions } from './versioned-table-options.ts'
 /**
  * The rows of a table, with versions, through any client of an SQL database.
  *
- * @param quote - How the client writes names. @defaultValue in double quotes
+ * @param quote - How the client quotes names. @defaultValue double quotes
  */
 export function sqlVersionedStore<Value extends object, Id, Version, Inside>(
   database: Database<unknown, Inside>,
@@ -92,7 +92,7 @@ class SqlVersionedRows<Value extends object, Id, Version> implements VersionedSt
   }
 }
 
-/** What a write with what is known of the table gives back. */
+/** Sends the update, and queries the table's shape first if it is unknown. Returns the row that was written, if any. */
 async function write<Value extends object, Id, Version>(
   rows: VersionedRows<Value, Id, Version>,
   request: CompareAndSetRequest<Id, Value, Version>,
@@ -112,7 +112,7 @@ async function write<Value extends object, Id, Version>(
   }
 }
 
-/** Whether the table may have other columns or types than it had: of classes 22 (data), 42 (names and types) and 0A. */
+/** Whether the table's columns or types may have changed: errors of class 22 (data), 42 (names and types) and 0A. */
 function mayBeOutdated(error: unknown): boolean {
   return isStoreError(error) && /^(22|42|0A)/.test(sqlState(error.cause) ?? '')
 }
@@ -125,7 +125,7 @@ async function asked(what: string, send: Send, statement: Statement, signal?: Si
   }
 }
 
-/** Asks for what must be known of the table, once. */
+/** Queries the table's shape if it is unknown. */
 async function know<Value extends object, Id, Version>(
   rows: VersionedRows<Value, Id, Version>,
   ask: (statement: Statement) => Promise<Row[]>,
@@ -147,9 +147,6 @@ interface Table<Value extends object, Id, Version> {
   readonly table: string
 }
 
-/** So often is it begun again because its statements were prepared too early: each of them was prepared anew before. */
-const MOST_REPEATS = 5
-
 async function updateLocked<Value extends object, Id, Version>(
   table: Table<Value, Id, Version>,
   request: LockRequest<Id>,
@@ -165,7 +162,7 @@ async function updateLocked<Value extends object, Id, Version>(
   }
 }
 
-/** The row is read under its lock, changed and written in a short transaction. */
+/** Reads the row with a lock, changes it and writes it, in one short transaction. */
 async function updateLockedOnce<Value extends object, Id, Version>(
   { database, rows, table }: Table<Value, Id, Version>,
   { id, signal }: LockRequest<Id>,
@@ -187,7 +184,7 @@ async function updateLockedOnce<Value extends object, Id, Version>(
     const [written] = await write(rows, request, ask)
     if (written === undefined) {
       throw new StoreError(
-        `row ${shownId(id)} was not written, though it is locked and has the version that was read: a trigger or a rule of ${shown(table)} has kept it from being written`,
+        `row ${shownId(id)} was not written, although it is locked and unchanged: a trigger or rule of ${shown(table)} suppressed the write`,
       )
     }
     const stored = stillToCommit(what, () => rows.written(current.version, written))
@@ -204,6 +201,6 @@ function stillToCommit<Stored>(what: string, written: () => Stored): Stored {
   try {
     return written()
   } catch (cause) {
-    throw new StoreError(`${what}: nothing was written, it was rolled back: ${messageOf(cause)}`, { cause })
+    throw new StoreError(`${what} was rolled back, and nothing was written: ${messageOf(cause)}`, { cause })
   }
 }

@@ -17,7 +17,8 @@ export function sqliteContentVersion({ table, quote }: Names): RowVersion<string
     is(expected) {
       const columns = JSON.parse(expected) as Kept[]
       return {
-        // A column's own collation may take two texts for equal. With its table's name it is never taken for a text.
+        // BINARY, because the column's own collation may treat different texts as equal. With the table's name, because SQLite
+        // reads an unknown quoted column as a string.
         sql: columns
           .map(([name]) => `${table}.${quoted('a column of the row', name, quote)} COLLATE BINARY IS ?`)
           .join(' AND '),

@@ -3,16 +3,16 @@ import { shown } from '../../options.ts'
 import type { Row, Statement } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 
-/** What the catalog says of a table. */
+/** What the database's catalog says about a table. */
 export interface TableShape {
-  /** Types of the columns, such as `jsonb`, by the names that the database has; on SQLite as they were declared. */
+  /** Types of the columns, such as `jsonb`, by the database's column names; on SQLite as declared. */
   readonly types: ReadonlyMap<string, string>
-  /** Whether an index keeps two rows from having the same id. */
+  /** Whether a unique index prevents two rows with the same id. */
   readonly uniqueId: boolean
 }
 
 export interface ShapeQuestion {
-  /** The option, for errors. */
+  /** The `table` option, for errors. */
   readonly table: string
   /** Quoted, with its schema. */
   readonly sql: string
@@ -22,12 +22,12 @@ export interface ShapeQuestion {
   readonly versionColumn: string | undefined
 }
 
-/** A name as the database has it, of one that is quoted. */
+/** The name without its quotes. */
 export function bare(quotedName: string): string {
   return quotedName.replace(/^["`](.*)["`]$/, '$1')
 }
 
-/** Asks for the {@link TableShape}: one row, or none where there is no such table. All in text, whatever a client's parsers are. */
+/** Selects the {@link TableShape}: one row, or none if the table is missing. All columns are text, to be independent of parsers. */
 export function shapeStatement({ sql, ids }: ShapeQuestion, { name }: Dialect): Statement {
   if (name === 'postgres') return { sql: POSTGRES, bindings: [ids.map(bare), sql] }
   const [table = '', schema = null] = sql.split('.').map(bare).reverse()
@@ -39,20 +39,23 @@ export function shapeOf(row: Row | undefined, { table, versionColumn }: ShapeQue
   if (row === undefined) return undefined
   if (row['kind'] === 'view') {
     throw new StoreError(
-      `${shown(table)} is a view: whether a write through it is stored cannot be seen; take the table that it shows`,
+      `${shown(table)} is a view: the store cannot tell whether a write through a view is stored; use the underlying table`,
     )
   }
   const types = new Map(Object.entries<string>(JSON.parse(String(row['types']))))
   const versionType = (versionColumn && types.get(bare(versionColumn))) ?? ''
   if (/real|floa|doub|numeric\(\d+,-?[1-9]/i.test(versionType)) {
     throw new StoreError(
-      `column ${shown(bare(versionColumn as string))} of ${shown(table)} is of type ${versionType}, which is no version: not every number has a next one, past 2^24 a real one has none; take a column of whole numbers`,
+      `column ${shown(bare(versionColumn as string))} of ${shown(table)} is of type ${versionType}, which cannot be a version: it can hold fractions, and a floating-point column stops counting (real at 2^24); use a column of whole numbers`,
     )
   }
   return { types, uniqueId: row['uniqueid'] === 'yes' }
 }
 
-/** A constraint compares as its column does; an index that was made by itself may not, and does not count. A rowid has none. */
+/**
+ * Only indexes of a constraint count: they use the column's collation, an index from `CREATE INDEX` may not. An `INTEGER PRIMARY KEY`
+ * (the rowid) has no index, so it is recognised separately.
+ */
 const SQLITE = `SELECT t.type AS kind,
   (SELECT json_group_object(c.name, c.type) FROM pragma_table_info(t.name, t.schema) c) AS types,
   CASE WHEN EXISTS (SELECT 1 FROM pragma_index_list(t.name, t.schema) l WHERE l."unique" AND NOT l.partial AND l.origin IN ('pk', 'u')
@@ -65,7 +68,7 @@ const SQLITE = `SELECT t.type AS kind,
   WHERE t.name = ? COLLATE NOCASE AND t.schema = coalesce(?, t.schema) COLLATE NOCASE
   ORDER BY t.schema <> 'temp', t.schema <> 'main' LIMIT 1`
 
-/** A domain counts as what it is of. A parent's index says nothing of tables that inherit from it. */
+/** A domain counts as its base type. A parent's unique index does not cover the tables that inherit from it. */
 const POSTGRES = `SELECT CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind,
   (SELECT json_object_agg(a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), greatest(a.atttypmod, t.typtypmod)))::text
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid

@@ -36,12 +36,12 @@ export class VersionedRows<Value extends object, Id, Version> {
     this.#fromRow = options.fromRow ?? ((row) => row as Value)
     this.#toRow = options.toRow ?? ((value) => value as unknown as Row)
     const { selected, column } = this.#version
-    // Of an id that several rows have, two are enough to know.
+    // Two rows are enough to detect a shared id.
     this.#read = `SELECT ${selected} FROM ${table} WHERE ${this.#id.sql} LIMIT 2`
     this.#question = { table: options.table, sql: table, ids: this.#id.columns, versionColumn: column }
   }
 
-  /** What is to be asked before anything else, and {@link VersionedRows.know told}; undefined where it is known. */
+  /** The statement whose answer goes to {@link VersionedRows.know} before anything else; undefined if the shape is known. */
   unknown(): Statement | undefined {
     return this.#stale ? shapeStatement(this.#question, this.#dialect) : undefined
   }
@@ -52,7 +52,7 @@ export class VersionedRows<Value extends object, Id, Version> {
     this.#stale = this.#shape === undefined
   }
 
-  /** The table may have changed: it is to be asked for again, by whoever comes next. */
+  /** Makes the next call query the table's shape again, because it may have changed. */
   doubt(): void {
     this.#stale = true
   }
@@ -67,18 +67,18 @@ export class VersionedRows<Value extends object, Id, Version> {
     if (another !== undefined) {
       const columns = this.#id.columns.map((column) => shown(bare(column))).join(', ')
       throw new StoreError(
-        `${columns} of ${shown(this.#question.table)} is ${shownId(id)} in several rows: nothing was written; name all columns of its key in idColumns`,
+        `${columns} of ${shown(this.#question.table)} is ${shownId(id)} in several rows: nothing was written; list all columns of the key in idColumns`,
       )
     }
     return row && this.#versioned(row)
   }
 
-  /** What a write has stored. @throws StoreError, or what `fromRow` throws: the row was written all the same. */
+  /** The value that a write has stored. @throws StoreError, or the error of `fromRow`: the row was written all the same. */
   written(expectedVersion: Version, row: Row): Versioned<Value, Version> {
     const stored = this.#versioned(row)
     if (this.#version.column === undefined || stored.version !== expectedVersion) return stored
     throw new StoreError(
-      `its version is ${shown(expectedVersion)} as before, so that other writers do not see the write: a trigger of ${shown(this.#question.table)} keeps it`,
+      `its version is still ${shown(expectedVersion)}, so other writers cannot detect the write: a trigger of ${shown(this.#question.table)} restores the version`,
     )
   }
 
@@ -88,9 +88,9 @@ export class VersionedRows<Value extends object, Id, Version> {
   }
 
   /**
-   * Doubts what is known of the table where the value has a column that it did not have.
+   * The UPDATE for a new value. If that has an unknown column, the shape counts as unknown afterwards.
    *
-   * @throws TypeError for a new value that is not to be written, or cannot be.
+   * @throws TypeError for a new value that changes the id or the version, or that the database cannot store.
    */
   update({ id, expectedVersion, value, current }: CompareAndSetRequest<Id, Value, Version>): Statement {
     const next = this.#toRow(value)
@@ -98,11 +98,11 @@ export class VersionedRows<Value extends object, Id, Version> {
     const set: [column: string, binding: unknown][] = []
     for (const name of changedColumns(next, before)) {
       const column = this.#columnOf(name)
-      if (column === this.#version.column) throw new TypeError(`change must not set ${name}: it counts by itself`)
+      if (column === this.#version.column) throw new TypeError(`change must not set ${name}: the store increments it`)
       if (this.#id.columns.includes(column)) {
         if (before === undefined) continue
         throw new TypeError(
-          `change must not change ${name}, but made it ${String(next[name])} of ${String(before[name])}`,
+          `change must not change ${name}, but changed it from ${String(before[name])} to ${String(next[name])}`,
         )
       }
       set.push([column, encoded(name, next[name], this.#typeOf(column), this.#dialect)])
@@ -146,9 +146,9 @@ export class VersionedRows<Value extends object, Id, Version> {
     const { column, selected } = this.#version
     const set = columns.map((name) => `${name} = ?`)
     if (column !== undefined) set.push(`${column} = ${column} + 1`)
-    // A value without changed columns is a write all the same.
+    // A value without changed columns is still a write.
     if (set.length === 0) set.push(`${this.#id.columns[0]} = ${this.#id.columns[0]}`)
-    // Without an index that sees to it, another row may have come with the id; where several have it, none is written.
+    // Without a unique index another row may share the id by now: then no row is written.
     const alone = this.#isUnique()
       ? ''
       : ` AND (SELECT count(*) FROM (SELECT 1 FROM ${this.#table} WHERE ${this.#id.sql} LIMIT 2) AS same_id) = 1`

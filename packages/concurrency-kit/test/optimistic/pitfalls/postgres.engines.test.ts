@@ -193,7 +193,9 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
       'CREATE TABLE things (id int PRIMARY KEY, n int, version numeric(10, 2)); INSERT INTO things VALUES (1, 0, 1)',
     )
     const store = database.store({ table: 'things' })
-    await expect(ways.alone(database, store, 1, count)).rejects.toThrow('is of type numeric(10,2), which is no version')
+    await expect(ways.alone(database, store, 1, count)).rejects.toThrow(
+      'is of type numeric(10,2), which cannot be a version',
+    )
   })
 
   const trigger = (
@@ -209,7 +211,7 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
       const store = database.store({ table: 'things' })
       await expect(ways.alone(database, store, 1, count)).rejects.toSatisfy(
         (error: Error) =>
-          isStoreError(error) && error.message.includes('the row was written, but its version is 1 as before'),
+          isStoreError(error) && error.message.includes('the row was written, but its version is still 1'),
       )
       await expect(ways['under its lock'](database, store, 1, count)).rejects.toSatisfy(
         (error: Error) => isStoreError(error) && error.message.includes('nothing was written'),
@@ -229,10 +231,10 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
     await database.sql(trigger('RETURN NULL;'))
     const store = database.store({ table: 'things' })
     await expect(ways['under its lock'](database, store, 1, count)).rejects.toThrow(
-      'row 1 was not written, though it is locked and has the version that was read: a trigger or a rule of "things" has kept it',
+      'row 1 was not written, although it is locked and unchanged: a trigger or rule of "things" suppressed the write',
     )
     await expect(ways['within a transaction'](database, store, 1, count)).rejects.toThrow(
-      'row 1 was not written in 10 attempts, though it still has the expected version 1: a trigger, a rule or a policy may keep it',
+      'row 1 was not written in 10 attempts, although it still has the expected version 1: a trigger, rule or policy may suppress the write',
     )
     expect(await database.sql('SELECT n FROM things')).toEqual([{ n: 0 }])
   })

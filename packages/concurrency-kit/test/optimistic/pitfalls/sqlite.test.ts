@@ -59,7 +59,7 @@ describe('versioned rows on SQLite', () => {
       ] as const)
         await expect(ways[way](database, store, 1, (row) => ({ ...row, tags }))).rejects.toThrow(
           new TypeError(
-            `value cannot be stored: $.tags is ${what}, which SQLite has no type for: let toRow make text of it`,
+            `value cannot be stored: $.tags is ${what}, for which SQLite has no type: convert it to text in toRow`,
           ),
         )
       const paid = { paid: true, tags: 'a' }

@@ -75,7 +75,7 @@ export class Ballot {
     return this.#count((vote) => vote === 'for') >= this.#majority
   }
 
-  /** A node that voted against, and so is there to be asked why. */
+  /** A node that voted against, and can therefore be asked what the key holds. */
   get opponent(): RedlockNode | undefined {
     return this.#voters.find(({ vote }) => vote === 'against')?.node
   }

@@ -2,20 +2,20 @@ import { ask } from '../../../store-command.ts'
 import type { Clock } from '../../../time/clock.ts'
 import type { RedlockNode } from './ballot.ts'
 
-/** KEYS: the lock. Returns what it holds where that is no lock, and nil where it is one or free. */
+/** KEYS: the lock. Returns what the key holds if that is not a lock; nil if it is a lock or free. */
 const FOREIGN = `
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind == 'none' then return nil end
 if kind ~= 'string' then return 'a ' .. kind end
 return redis.call('PTTL', KEYS[1]) == -1 and 'a value that never expires' or nil`
 
-/** So many keys are remembered. */
+/** How many keys are remembered. */
 const MOST_KEYS = 1_024
 
 /**
- * What keys hold that is no lock: redlock itself only says that a key exists.
+ * Finds out what a key holds if that is not a lock: redlock itself only reports that the key exists.
  *
- * A node is asked once for a key that cannot be acquired, and again only after it could.
+ * Asks a node once per key that cannot be acquired, and again only after the key was acquired.
  */
 export class ForeignValues {
   readonly #nodeMs: number
@@ -31,7 +31,7 @@ export class ForeignValues {
   async at(key: string, node: RedlockNode | undefined): Promise<string | undefined> {
     if (node === undefined || this.#known.has(key)) return this.#known.get(key)
     if (this.#known.size >= MOST_KEYS) this.#known.clear()
-    // Best effort: where the node does not say, the key counts as locked.
+    // Best effort: if the node does not answer, the key counts as locked.
     const kind = await Promise.resolve(ask('eval', this.#nodeMs, this.#clock, () => evaluate(node, key))).catch(
       () => {},
     )
@@ -45,7 +45,7 @@ export class ForeignValues {
   }
 }
 
-/** With a callback: redlock 4.2 also runs on clients that give no promise. */
+/** Takes a callback, because redlock 4.2 also runs on clients that return no promise. */
 function evaluate(node: RedlockNode, key: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const answered = (error: unknown, reply: unknown) => (error == null ? resolve(reply) : reject(error))
