@@ -38,7 +38,7 @@ async function namesAnotherType(store: LockStore, clients: readonly Redis[], isK
   await Promise.all(clients.map((client) => client.del(key)))
 }
 
-onRedis.describe('a key that holds something that is no lock', () => {
+onRedis.describe('a key that holds a value that is not a lock', () => {
   onRedis.test('X12: a value that never expires is named once the wait is over, by ioredis', async () => {
     const { client, store, close } = lockProcess()
     await namesWhatNeverExpires(store, [client])
@@ -52,7 +52,7 @@ onRedis.describe('a key that holds something that is no lock', () => {
   })
 })
 
-onDocker.describe('a key that holds something that is no lock, on a quorum', () => {
+onDocker.describe('a key that holds a value that is not a lock, on a quorum', () => {
   let servers: RedisServers
   let nodes: Redis[]
   beforeAll(async () => {

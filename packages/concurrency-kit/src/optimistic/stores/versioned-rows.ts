@@ -73,7 +73,7 @@ export class VersionedRows<Value extends object, Id, Version> {
     return row && this.#versioned(row)
   }
 
-  /** The value that a write has stored. @throws StoreError, or the error of `fromRow`: the row was written all the same. */
+  /** The value that a write has stored. @throws StoreError, or the error of `fromRow`; in both cases the row was written. */
   written(expectedVersion: Version, row: Row): Versioned<Value, Version> {
     const stored = this.#versioned(row)
     if (this.#version.column === undefined || stored.version !== expectedVersion) return stored
