@@ -22,6 +22,8 @@ export interface KnexTransaction {
 export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
+  /** Whether it is a transaction, which has all that an instance has. */
+  readonly isTransaction?: boolean | undefined
   // biome-ignore lint/suspicious/noExplicitAny: Knex types what a raw statement gives back, and takes, as any
   raw(sql: string, bindings: readonly any[]): PromiseLike<any>
   // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex

@@ -8,12 +8,14 @@ interface SqliteStatement {
   safeIntegers(toggle: boolean): SqliteStatement
   all(bindings: readonly unknown[]): unknown[]
   run(bindings: readonly unknown[]): unknown
+  iterate(...bindings: readonly unknown[]): Iterator<unknown>
 }
 
 /** What is used of a connection by better-sqlite3. */
 export interface SqliteConnection {
   readonly inTransaction: boolean
   prepare(sql: string): SqliteStatement
+  exec(sql: string): unknown
   __knex__disposed?: unknown
   __knexTxId?: unknown
 }
@@ -27,6 +29,12 @@ export function runOn(connection: SqliteConnection, { sql, bindings, callersRows
   const values = bindings.map(bound)
   if (statement.reader) return statement.all(values) as Row[]
   statement.run(values)
+  return []
+}
+
+/** As {@link runOn}, a statement without bindings that gives no rows and does not come again: nothing of it is kept. */
+export function runOnce(connection: SqliteConnection, { sql }: Statement): Row[] {
+  connection.exec(sql)
   return []
 }
 
@@ -60,8 +68,8 @@ export function guardedConnection(connection: SqliteConnection, loan: Loan): Sql
     throw new StoreError('the connection is given back by whoever took it, not by the handler')
   }
   const own: Record<PropertyKey, unknown> = {
-    prepare: unlessRefused((sql) => connection.prepare(sql)),
-    exec: unlessRefused((sql) => Reflect.apply(Reflect.get(connection, 'exec') as () => unknown, connection, [sql])),
+    prepare: unlessRefused((sql) => closedAtEnd(connection.prepare(sql), loan)),
+    exec: unlessRefused((sql) => connection.exec(sql)),
     close: refuse,
   }
   return new Proxy(connection, {
@@ -71,6 +79,17 @@ export function guardedConnection(connection: SqliteConnection, loan: Loan): Sql
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+/** Nothing can be committed or rolled back while rows are still to be read. */
+function closedAtEnd(statement: SqliteStatement, loan: Loan): SqliteStatement {
+  const { iterate } = statement
+  statement.iterate = (...bindings) => {
+    const rows = Reflect.apply(iterate, statement, bindings)
+    loan.atEnd(() => rows.return?.())
+    return rows
+  }
+  return statement
 }
 
 /** SQLite rolls back by itself what a conflict clause or trigger says ROLLBACK for; what came next would commit by itself. */

@@ -9,15 +9,22 @@ import type { Dialect } from './dialect.ts'
  */
 export class Loan {
   readonly #dialect: Dialect['name']
+  readonly #closing: (() => unknown)[] = []
   #over = false
 
   constructor(dialect: Dialect['name']) {
     this.#dialect = dialect
   }
 
+  /** `close` is called at the end of the loan, for what must not be open then. */
+  atEnd(close: () => unknown): void {
+    this.#closing.push(close)
+  }
+
   /** From now on every statement is refused. */
   end(): void {
     this.#over = true
+    for (const close of this.#closing.splice(0)) close()
   }
 
   /** Why this statement is not sent; undefined for one that is. */
