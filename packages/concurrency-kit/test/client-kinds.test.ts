@@ -17,6 +17,7 @@ import {
 } from '../src/entries/knex.ts'
 import { pgAdvisoryLockStore, pgIdempotencyStore, pgVersionedStore } from '../src/entries/pg.ts'
 import { redlockLockStore } from '../src/entries/redlock.ts'
+import { optimisticUpdate } from '../src/optimistic/optimistic-update.ts'
 import { redlock5 } from './support/redlock.ts'
 
 // None of them connects before it is asked for something.
@@ -92,4 +93,12 @@ test('X12: redlock over node-redis clients names them', () => {
   expect(() => redlockLockStore({ redlock: over })).toThrow(
     'redlock.clients[0] must be an ioredis client, but is a node-redis client',
   )
+})
+
+test('G14: pgVersionedStore is not within a pool, whose statements are in no transaction', async () => {
+  const rows = pgVersionedStore({ pool, table: 'accounts' }).within(pool as unknown as Given)
+  const update = optimisticUpdate({ store: rows, id: 1 }, (row) => ({ ...row, n: 1 }))
+  await expect(update).rejects.toMatchObject({
+    cause: new TypeError('transaction must be a pg client that has begun one, but is a pg.Pool'),
+  })
 })

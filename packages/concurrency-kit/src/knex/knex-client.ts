@@ -22,6 +22,8 @@ export interface KnexTransaction {
 export interface KnexClient<Transaction extends KnexTransaction = KnexTransaction> {
   // biome-ignore lint/suspicious/noExplicitAny: as Knex types it
   readonly client: any
+  /** True for a transaction, which has all methods of an instance. */
+  readonly isTransaction?: boolean | undefined
   // biome-ignore lint/suspicious/noExplicitAny: Knex types the bindings and the result of a raw statement as any
   raw(sql: string, bindings: readonly any[]): PromiseLike<any>
   // biome-ignore lint/suspicious/noExplicitAny: of a type that differs between versions of Knex

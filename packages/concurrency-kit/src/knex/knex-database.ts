@@ -13,7 +13,12 @@ export function knexDatabase<Transaction extends KnexTransaction>(
   knex: KnexClient<Transaction>,
   options: PgDatabaseOptions,
 ): Database<Transaction, KnexTransaction> {
-  if (dialectOf(knex).name === 'postgres') return new PgDatabase(knexPostgresSource(knex), options)
+  const dialect = dialectOf(knex)
+  if (knex.isTransaction === true)
+    throw new TypeError(
+      'knex must be a Knex instance, but is a Knex transaction: a store begins and ends transactions of its own',
+    )
+  if (dialect.name === 'postgres') return new PgDatabase(knexPostgresSource(knex), options)
   if (options.isolationLevel !== undefined)
     throw new TypeError('isolationLevel is for Postgres: SQLite has one writer at a time')
   return new SqliteDatabase(knex, options)

@@ -8,12 +8,14 @@ interface SqliteStatement {
   safeIntegers(toggle: boolean): SqliteStatement
   all(bindings: readonly unknown[]): unknown[]
   run(bindings: readonly unknown[]): unknown
+  iterate(...bindings: readonly unknown[]): Iterator<unknown>
 }
 
 /** The part of better-sqlite3's `Database` that the kit uses, with Knex's marks on it. */
 export interface SqliteConnection {
   readonly inTransaction: boolean
   prepare(sql: string): SqliteStatement
+  exec(sql: string): unknown
   __knex__disposed?: unknown
   __knexTxId?: unknown
 }
@@ -30,6 +32,12 @@ export function runOn(connection: SqliteConnection, { sql, bindings, callersRows
   const values = bindings.map(bound)
   if (statement.reader) return statement.all(values) as Row[]
   statement.run(values)
+  return []
+}
+
+/** Runs one statement without bindings or rows, such as `SAVEPOINT`, and keeps nothing of it: its text does not come again. */
+export function runOnce(connection: SqliteConnection, { sql }: Statement): Row[] {
+  connection.exec(sql)
   return []
 }
 
@@ -60,10 +68,21 @@ export function guardedConnection(connection: SqliteConnection, loan: Loan): Sql
       return send(sql)
     }
   return overriding(connection, {
-    prepare: unlessRefused((sql) => connection.prepare(sql)),
-    exec: unlessRefused((sql) => Reflect.apply(Reflect.get(connection, 'exec') as () => unknown, connection, [sql])),
+    prepare: unlessRefused((sql) => closedAtEnd(connection.prepare(sql), loan)),
+    exec: unlessRefused((sql) => connection.exec(sql)),
     close: refuseToRelease,
   })
+}
+
+/** SQLite can neither commit nor roll back while a statement still has rows to give. */
+function closedAtEnd(statement: SqliteStatement, loan: Loan): SqliteStatement {
+  const { iterate } = statement
+  statement.iterate = (...bindings) => {
+    const rows = Reflect.apply(iterate, statement, bindings)
+    loan.atEnd(() => rows.return?.())
+    return rows
+  }
+  return statement
 }
 
 /** A conflict clause or trigger with ROLLBACK makes SQLite end the transaction; later statements would commit on their own. */

@@ -2,7 +2,7 @@ import type { Committed, Lent, OwnedTransaction, Row, Statement } from '../sql/d
 import { claimGone, passes } from '../sql/errors.ts'
 import { Loan } from '../sql/loan.ts'
 import { type KnexClient, type KnexTransaction, postProcessed, reportQuery } from './knex-client.ts'
-import { endedEarly, guardedConnection, runOn, type SqliteConnection } from './sqlite-connection.ts'
+import { endedEarly, guardedConnection, runOn, runOnce, type SqliteConnection } from './sqlite-connection.ts'
 import { transactionOver } from './transaction-over.ts'
 
 /** A transaction on the connection of a Knex instance on SQLite; it takes the write lock when it begins. */
@@ -43,8 +43,10 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
     return statement.callersRows === true ? postProcessed(this.#knex, rows) : rows
   }
 
-  async run(what: string, sql: string): Promise<void> {
-    await this.rows(what, { sql, bindings: [] })
+  async run(_what: string, sql: string): Promise<void> {
+    const ended = endedEarly(this.#connection)
+    if (ended !== undefined) throw ended
+    this.#run({ sql, bindings: [] }, runOnce)
   }
 
   passing(): unknown {
@@ -85,10 +87,10 @@ export class SqliteTransaction<Transaction extends KnexTransaction> implements O
     runOn(this.#connection, { sql, bindings: [] })
   }
 
-  #run(statement: Statement): Row[] {
+  #run(statement: Statement, send = runOn): Row[] {
     reportQuery(this.#knex, statement)
     try {
-      return runOn(this.#connection, statement)
+      return send(this.#connection, statement)
     } catch (error) {
       this.#note(error)
       throw error

@@ -3,17 +3,29 @@ import { findNonJson, type NotJson, nameOf } from '../idempotency/json-value.ts'
 
 /**
  * Finds the first part of a value that a store cannot give back unchanged: `undefined`, `NaN` and infinities, functions, symbols,
- * and objects that are not plain objects, arrays, or of a built-in kind that it `keeps`.
+ * lone surrogates, and objects that are not plain objects, arrays, or of a built-in kind that it `keeps`.
  */
 export function findUnstorable(value: unknown, keeps: (value: object) => boolean, path = '$'): NotJson | undefined {
-  const first = unstorable(value, keeps)
+  return find(value, (part) => unstorable(part, keeps), path)
+}
+
+/** Whether something in `value` may hide what it holds, as an instance of a class with private fields does: two of them look the same. */
+export function mayHide(value: unknown, shows: (value: object) => boolean): boolean {
+  const hides = (part: unknown) =>
+    typeof part === 'object' && part !== null && !isPlain(part) && !shows(part) ? 'hidden' : undefined
+  return find(value, hides, '$') !== undefined
+}
+
+/** The first part of `value`, or `value` itself, that `whatOf` has a word for. */
+function find(value: unknown, whatOf: (part: unknown) => string | undefined, path: string): NotJson | undefined {
+  const first = whatOf(value)
   if (first !== undefined) return { path, what: first }
   if (typeof value !== 'object') return undefined
   const seen = new Set<object>()
   const open: [path: string, value: unknown][] = [[path, value]]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [place, part] = next
-    const what = unstorable(part, keeps)
+    const what = whatOf(part)
     if (what !== undefined) return { path: place, what }
     if (typeof part !== 'object' || part === null || seen.has(part)) continue
     seen.add(part)
@@ -38,6 +50,7 @@ export function refuse(found: NotJson | undefined): void {
 function unstorable(value: unknown, keeps: (value: object) => boolean): string | undefined {
   if (value === undefined) return 'undefined'
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value)
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'text with a lone surrogate'
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   if (typeof value !== 'object' || value === null) return undefined
   if (types.isDate(value) && Number.isNaN(value.getTime())) return 'an invalid Date'

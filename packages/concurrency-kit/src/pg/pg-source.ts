@@ -31,7 +31,16 @@ export function pgSource<Client extends PgPoolClient>(pool: PgPool): PgSource<Cl
     prepared: PreparedStatements.of(pool),
     take: () => takeClient(pool as { connect(): Promise<Client> }),
     hand: (transaction) => ({ transaction }),
-    within: (transaction) => transaction,
+    within(transaction) {
+      expectTransaction(transaction)
+      return transaction
+    },
     callersRows: (rows) => rows,
   }
+}
+
+/** A pool has `query` as well, but sends each statement on any of its connections: outside of every transaction. */
+function expectTransaction(transaction: PgStatements): void {
+  if (Reflect.get(transaction, 'totalCount') !== undefined)
+    throw new TypeError('transaction must be a pg client that has begun one, but is a pg.Pool')
 }

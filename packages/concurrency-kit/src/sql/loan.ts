@@ -10,15 +10,22 @@ import type { Dialect } from './dialect.ts'
  */
 export class Loan {
   readonly #dialect: Dialect['name']
+  readonly #closing: (() => unknown)[] = []
   #over = false
 
   constructor(dialect: Dialect['name']) {
     this.#dialect = dialect
   }
 
+  /** `close` is called at the end of the loan, for what must not be open then. */
+  atEnd(close: () => unknown): void {
+    this.#closing.push(close)
+  }
+
   /** Refuses every later statement. */
   end(): void {
     this.#over = true
+    for (const close of this.#closing.splice(0)) close()
   }
 
   /** The error for a statement that must not be sent; undefined for any other. */

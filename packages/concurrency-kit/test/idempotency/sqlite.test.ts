@@ -57,6 +57,40 @@ describe('one file, one writer', () => {
     expect(statements).toEqual(['INSERT', 'BEGIN', 'UPDATE', 'COMMIT'])
   })
 
+  test('G13: nothing stays prepared for a savepoint, whose name comes once', async () => {
+    const connection = await knex.client.acquireConnection()
+    knex.client.releaseConnection(connection)
+    const prepared = new Set<string>()
+    const { prepare } = connection
+    connection.prepare = (sql: string) => {
+      prepared.add(sql)
+      return Reflect.apply(prepare, connection, [sql])
+    }
+    const finalErrors = { encode: String, decode: (text: string) => new Error(text) }
+    const call = (key: string) =>
+      withIdempotency({ store: knexIdempotencyStore({ knex }), key, finalErrors }, () => Promise.reject('declined'))
+    await expect(call('first')).rejects.toThrow('declined')
+    const { size } = prepared
+    for (let index = 0; index < 20; index += 1) await expect(call(`${index}`)).rejects.toThrow('declined')
+    expect(prepared.size).toBe(size)
+  })
+
+  test('G9: rows that a handler has not read to their end do not keep the transaction open for good', async () => {
+    const store = knexIdempotencyStore({ knex })
+    const halfRead = async (transaction: Knex.Transaction) => {
+      await transaction.raw("INSERT INTO effects (note) VALUES ('kept')")
+      const connection = await transaction.client.acquireConnection()
+      connection.prepare('SELECT 1 UNION SELECT 2').iterate().next()
+      return 'done'
+    }
+    expect(await withIdempotency({ store, key: 'a' }, ({ transaction }) => halfRead(transaction))).toBe('done')
+    const fails = ({ transaction }: { readonly transaction: Knex.Transaction }) =>
+      halfRead(transaction).then(() => Promise.reject(new Error('declined')))
+    await expect(withIdempotency({ store, key: 'b' }, fails)).rejects.toThrow('declined')
+    expect(await database.connect().raw('SELECT note FROM effects')).toEqual([{ note: 'kept' }])
+    expect(await withIdempotency({ store, key: 'c', waitMs: 0 }, () => 'next')).toBe('next')
+  })
+
   test('S6: a pool of one connection is enough, and nothing waits for a second', async () => {
     await knex.raw('CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER, version INTEGER)')
     await knex.raw('INSERT INTO accounts VALUES (1, 0, 1)')

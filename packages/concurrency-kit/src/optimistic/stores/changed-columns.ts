@@ -1,7 +1,7 @@
 import { isDeepStrictEqual, types } from 'node:util'
 import type { Row } from '../../sql/database.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import { findUnstorable, findUnstorableJson, refuse } from '../storable.ts'
+import { findUnstorable, findUnstorableJson, mayHide, refuse } from '../storable.ts'
 
 /** Names of the columns that differ from the row that was read; all columns if that is unknown. */
 export function changedColumns(next: Row, current: Row | undefined): string[] {
@@ -10,10 +10,14 @@ export function changedColumns(next: Row, current: Row | undefined): string[] {
   return names.filter((name) => !Object.hasOwn(current, name) || !isSame(next[name], current[name]))
 }
 
-/** Equal values are not written: at best that changes nothing, at worst the database loses precision. */
+/**
+ * Equal values are not written: at best that changes nothing, at worst the database loses precision. Two instances of a class may
+ * hide a difference, so only the same one counts as equal.
+ */
 function isSame(next: unknown, current: unknown): boolean {
   if (Object.is(next, current)) return true
-  return typeof next === 'object' && typeof current === 'object' && isDeepStrictEqual(next, current)
+  if (typeof next !== 'object' || typeof current !== 'object') return false
+  return isDeepStrictEqual(next, current) && !mayHide(next, isColumnValue)
 }
 
 /**
@@ -30,6 +34,8 @@ export function encoded(name: string, value: unknown, type: string | undefined, 
     return JSON.stringify(value)
   }
   refuse(findUnstorable(value, isColumnValue, path))
+  if (type?.startsWith('interval') && typeof value === 'object' && value !== null)
+    refuse({ path, what: 'an object, which interval is not made of: give text' })
   return dialect.name === 'sqlite' ? forSqlite(value, path) : value
 }
 

@@ -31,13 +31,19 @@ export class RowId<Id> {
     this.sql = this.columns.map((column) => `${column} = ?`).join(' AND ')
   }
 
-  /** @throws TypeError unless a composite id has exactly the columns in `idColumns`. */
+  /** @throws TypeError unless a composite id has exactly the columns in `idColumns`; or for a lone surrogate. */
   bindings(id: Id): readonly unknown[] {
     const names = this.#names
-    if (names === undefined) return [id]
+    if (names === undefined) return [wellFormed('id', id)]
     const given: Record<string, unknown> = typeof id === 'object' && id !== null ? { ...id } : {}
     if (Object.keys(given).length !== names.length || names.some((name) => (given[name] ?? undefined) === undefined))
       throw new TypeError(`id must be an object with ${names.join(', ')}, but is ${shown(id)}`)
-    return names.map((name) => given[name])
+    return names.map((name) => wellFormed(`id.${name}`, given[name]))
   }
+}
+
+/** UTF-8 has no lone surrogates: the id would be sent as that of another row. */
+function wellFormed(option: string, value: unknown): unknown {
+  if (typeof value !== 'string' || value.isWellFormed()) return value
+  throw new TypeError(`${option} must be without lone surrogates, but is ${shown(value)}`)
 }

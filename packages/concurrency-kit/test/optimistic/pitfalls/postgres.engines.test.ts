@@ -116,6 +116,18 @@ describe.each(['knex', 'pg'] as const)('versioned rows on Postgres through %s', 
       expect(await database.sql('SELECT ids, note IS NULL AS gone FROM things')).toEqual([{ ids: [], gone: true }])
     })
 
+    prove(`V11: ${way}: an interval's parts as a plain object are refused, not read as seconds`, async (database) => {
+      await database.sql('CREATE TABLE things (id int PRIMARY KEY, spent interval, version int DEFAULT 1)')
+      await database.sql(`INSERT INTO things VALUES (1, '2 days')`)
+      const store = database.store({ table: 'things' })
+      const longer = (row: Row) => ({ ...row, spent: { ...(row['spent'] as object), days: 3 } })
+      await expect(ways[way](database, store, 1, longer)).rejects.toThrow(
+        new TypeError('value cannot be stored: $.spent is an object, which interval is not made of: give text'),
+      )
+      await ways[way](database, store, 1, (row) => ({ ...row, spent: '3 days' }))
+      expect(await database.sql('SELECT spent::text FROM things')).toEqual([{ spent: '3 days' }])
+    })
+
     prove(`V11: ${way}: what JSON would drop or change is refused by its place`, async (database) => {
       await database.sql('CREATE TABLE things (id int PRIMARY KEY, doc jsonb, version int DEFAULT 1)')
       await database.sql(`INSERT INTO things VALUES (1, '{"a": 1}')`)

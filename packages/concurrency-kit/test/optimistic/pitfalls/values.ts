@@ -30,6 +30,7 @@ const unstorable = [
   [new Account(1), 'a Account'],
   [new Instant(0), 'a Instant'],
   [new Date(Number.NaN), 'an invalid Date'],
+  ['a\ud800b', 'text with a lone surrogate'],
 ] as const
 
 export interface OpenDocuments {
