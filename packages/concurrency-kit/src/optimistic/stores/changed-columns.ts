@@ -50,6 +50,8 @@ function isColumnValue(value: object): boolean {
 
 function forSqlite(value: unknown, path: string): unknown {
   if (typeof value === 'boolean') return Number(value)
+  // better-sqlite3 binds every number as a floating-point one, which a column of text keeps as 150.0.
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return BigInt(value as number)
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
   if (types.isDate(value)) return value.getTime()
   const what = `${Array.isArray(value) ? 'an array' : 'an object'}, for which SQLite has no type: convert it to text in toRow`

@@ -61,6 +61,14 @@ export const rowBreaks: readonly Break[] = [
   })),
   {
     pitfall: 'V11',
+    what: 'a whole number becomes 150.0 in a column of text',
+    file: columns,
+    find: 'if (Number.isSafeInteger(value) &&',
+    replace: 'if (Number.isNaN(value) &&',
+    tests: onSqlite,
+  },
+  {
+    pitfall: 'V11',
     what: 'an object is sent to a column of intervals as JSON',
     file: columns,
     find: "if (type?.startsWith('interval') &&",

@@ -178,6 +178,16 @@ export function proveRowPitfalls({ describe, test }: Runner, name: string, open:
       })
     }
 
+    prove('V11: a whole number in a column of text reads as one', async (database) => {
+      await database.sql('CREATE TABLE things (id int PRIMARY KEY, note text, version int)')
+      await database.sql(`INSERT INTO things VALUES (1, '', 1)`)
+      for (const way of wayNames)
+        for (const number of [150, -7, 1.5]) {
+          await ways[way](database, database.store({ table: 'things' }), 1, (row) => ({ ...row, note: number }))
+          expect(await database.sql('SELECT note FROM things')).toEqual([{ note: `${number}` }])
+        }
+    })
+
     prove('V4: an id with a lone surrogate is refused: it would be that of another row', async (database) => {
       await database.sql('CREATE TABLE things (id varchar(9) PRIMARY KEY, n int, version int)')
       await database.sql(`INSERT INTO things VALUES ('a\ufffd', 0, 1)`)
