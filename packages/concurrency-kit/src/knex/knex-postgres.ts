@@ -1,9 +1,16 @@
 import type { PgPoolClient, PgQuery, PgResult, PgStatements } from '../pg/pg-client.ts'
 import type { PgSource } from '../pg/pg-source.ts'
 import { PreparedStatements } from '../pg/prepared-statements.ts'
-import { ConnectionWatch } from '../sql/connection.ts'
+import type { TakenClient } from '../pg/take-client.ts'
+import { ConnectionWatch, isLeftOpen } from '../sql/connection.ts'
 import { connectionOf, type KnexClient, type KnexTransaction, postProcessed, reportQuery } from './knex-client.ts'
 import { transactionOver } from './transaction-over.ts'
+
+/** With Knex's marks on it. */
+interface KnexConnection extends PgPoolClient {
+  __knex__disposed?: unknown
+  __knexTxId?: unknown
+}
 
 type Callback = (error: unknown, result?: PgResult) => void
 
@@ -20,19 +27,11 @@ export function knexPostgresSource<Transaction extends KnexTransaction>(
     name: 'knex',
     prepared: new PreparedStatements(false),
     async take() {
-      const connection = await knex.client.acquireConnection()
-      const watch = new ConnectionWatch(connection)
-      const giveBack = (drop: boolean) => {
-        watch.end()
-        if (drop) {
-          watch.hangUp()
-          // Knex checks this before it lends the connection again.
-          connection.__knex__disposed ??= watch.lost ?? new Error('dropped after a statement that was not answered')
-        }
-        delete connection.__knexTxId
-        knex.client.releaseConnection(connection)
+      for (;;) {
+        const taken = watched(knex, await knex.client.acquireConnection())
+        if (!isLeftOpen(taken.client)) return taken
+        taken.giveBack(true)
       }
-      return { client: connection, watch, giveBack }
     },
     hand: (guarded) => transactionOver(knex, (own) => connectionForKnex(guarded, own)),
     within: async (transaction) => (await connectionOf(transaction)) as PgStatements,
@@ -41,6 +40,21 @@ export function knexPostgresSource<Transaction extends KnexTransaction>(
       if (values !== undefined) reportQuery(knex, { sql: text, bindings: values })
     },
   }
+}
+
+function watched(knex: KnexClient, connection: KnexConnection): TakenClient<KnexConnection> {
+  const watch = new ConnectionWatch(connection)
+  const giveBack = (drop: boolean) => {
+    watch.end()
+    if (drop) {
+      watch.hangUp()
+      // Knex looks at it before it lends the connection again.
+      connection.__knex__disposed ??= watch.lost ?? new Error('dropped: a statement or transaction on it was not ended')
+    }
+    delete connection.__knexTxId
+    knex.client.releaseConnection(connection)
+  }
+  return { client: connection, watch, giveBack }
 }
 
 function connectionForKnex(guarded: PgPoolClient, own: (sql: string) => boolean): object {

@@ -4,6 +4,13 @@ export interface PgConnection {
   on(event: 'error', listener: (error: any) => void): unknown
   // biome-ignore lint/suspicious/noExplicitAny: as Node's event emitters are typed
   removeListener(event: 'error', listener: (error: any) => void): unknown
+  /** `I` outside a transaction, `T` and `E` within one; older versions of `pg` do not have it. */
+  getTransactionStatus?(): string | null
+}
+
+/** Whether somebody gave the connection back to its pool within a transaction: what is written on it is not stored. */
+export function isLeftOpen(connection: PgConnection): boolean {
+  return /^[TE]$/.test(connection.getTransactionStatus?.() ?? '')
 }
 
 /** Learns when a connection that is in use breaks: `pg` tells of it by an event, which nobody else listens to then. */
