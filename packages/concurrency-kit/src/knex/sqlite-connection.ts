@@ -2,6 +2,8 @@ import { StoreError } from '../errors.ts'
 import type { Row, Statement } from '../sql/database.ts'
 import { type Loan, overriding, refuseToRelease } from '../sql/loan.ts'
 
+const LENT = Symbol('lent')
+
 /** The part of better-sqlite3's `Statement` that the kit uses. */
 interface SqliteStatement {
   readonly reader: boolean
@@ -18,6 +20,8 @@ export interface SqliteConnection {
   exec(sql: string): unknown
   __knex__disposed?: unknown
   __knexTxId?: unknown
+  /** Of the connection that a handler has: the one behind it. */
+  readonly [LENT]?: { readonly connection: SqliteConnection; readonly loan: Loan }
 }
 
 type Prepared = Map<string, SqliteStatement>
@@ -28,7 +32,10 @@ const ofConnections = new WeakMap<SqliteConnection, { readonly own: Prepared; re
  * on the caller's rows follow the connection's `safeIntegers`.
  */
 export function runOn(connection: SqliteConnection, { sql, bindings, callersRows }: Statement): Row[] {
-  const statement = prepared(connection, sql, callersRows === true)
+  const lent = connection[LENT]
+  const refused = lent?.loan.refusal(sql)
+  if (refused !== undefined) throw refused
+  const statement = prepared(lent?.connection ?? connection, sql, callersRows === true)
   const values = bindings.map(bound)
   if (statement.reader) return statement.all(values) as Row[]
   statement.run(values)
@@ -71,6 +78,7 @@ export function guardedConnection(connection: SqliteConnection, loan: Loan): Sql
     prepare: unlessRefused((sql) => closedAtEnd(connection.prepare(sql), loan)),
     exec: unlessRefused((sql) => connection.exec(sql)),
     close: refuseToRelease,
+    [LENT]: { connection, loan },
   })
 }
 
