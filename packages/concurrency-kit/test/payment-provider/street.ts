@@ -150,7 +150,7 @@ export class Street {
 
 /** Whether it is left to a person. */
 function refused(outcome: Outcome): boolean {
-  return outcome.status === 'told' && /^AMBIGUOUS_OUTCOME.*vanished/.test(outcome.what)
+  return outcome.status === 'told' && /^AMBIGUOUS_OUTCOME.*an earlier run/.test(outcome.what)
 }
 
 function through(url: string, wire: Wire): string {
