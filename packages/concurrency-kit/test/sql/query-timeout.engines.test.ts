@@ -10,7 +10,7 @@ import { type Account, clients, credit, type Process } from '../support/postgres
 const { describe, test } = onPostgres
 
 /** `pg` gives up waiting for an answer then, while the server goes on with the statement. */
-const QUERY_MS = 600
+const QUERY_MS = 400
 
 function hasty(url: string): string {
   const changed = new URL(url)
