@@ -3,7 +3,7 @@ import { StoreError } from '../errors.ts'
 import { oneOf, wholeNumber } from '../options.ts'
 import type { BeginRequest, Database, OwnedTransaction, Row, Statement } from '../sql/database.ts'
 import { answerOf, freeConnection } from '../sql/deadline.ts'
-import { isAnswered, MOST_REPEATS } from '../sql/errors.ts'
+import { isAnswered, MOST_REPEATS, sqlState } from '../sql/errors.ts'
 import { ISOLATION_LEVELS, type IsolationLevel } from '../sql/isolation-level.ts'
 import { postgres } from '../sql/postgres.ts'
 import { type Environment, systemEnvironment } from '../time/clock.ts'
@@ -49,7 +49,8 @@ export class PgDatabase<Client extends PgPoolClient, Transaction, Inside> implem
           return await this.#rows(what, taken.client, statement)
         } catch (error) {
           // Without an answer of the server the statement may still run: the connection must not be lent again.
-          drop = !isAnswered(error)
+          // 25P02: somebody left the connection within a transaction that had failed.
+          drop = !isAnswered(error) || sqlState(error) === '25P02'
           if (drop || repeats === MOST_REPEATS || !this.#source.prepared.outdated(error)) throw error
         }
       }
