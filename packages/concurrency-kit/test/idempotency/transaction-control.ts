@@ -104,7 +104,7 @@ export function proveTransactionControl(
             throw new Error('enough')
           })
           await expect(call).rejects.toThrow('enough')
-          // Twice as long would take twice as long, or for ever.
+          // A longer beginning would take longer still, perhaps hours.
           if (slow.length > 0) break
         }
       } finally {

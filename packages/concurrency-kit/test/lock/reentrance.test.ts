@@ -124,7 +124,7 @@ describe('a waiter’s events', () => {
     return seen
   }
 
-  test('X1: are published in its own context, whoever hands the lock on to it', async () => {
+  test('X1: are published in its own context, not in that of the caller that hands the lock on', async () => {
     const seen = watch('acquired', 'ended')
     const store = memoryLockStore()
     const call = (name: string) => traceId.run(name, () => withDistributedLock({ store, key }, settle))

@@ -65,7 +65,7 @@ export function proveWaitsForConnections(
     const giveBack = await crowded.occupy()
     const startedMs = performance.now()
     const limit = new AbortController()
-    // Whoever still waits by then gets the connection.
+    // A call that still waits by then gets the connection.
     const enough = setTimeout(2_500, undefined, { signal: limit.signal }).then(giveBack, () => {})
     const [settled] = await Promise.allSettled([call()])
     const tookMs = performance.now() - startedMs

@@ -10,7 +10,7 @@ import { endChildren, spawn } from './children.ts'
 const workspace = path.resolve(import.meta.dirname, '../../../..')
 const here = (file: string) => path.join(import.meta.dirname, 'children', file)
 
-/** Gone, or dead and not yet fetched by whoever is its parent now. */
+/** Whether the process has ended, even if its parent has not collected it yet. */
 function isGone(pid: number): boolean {
   const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
   return state === '' || state.startsWith('Z')

@@ -33,7 +33,7 @@ export const contextAndInputBreaks: readonly Break[] = [
   },
   {
     pitfall: 'X1',
-    what: 'the loss of a lease lands on the trace of whoever began the queue',
+    what: 'the loss of a lease lands on the trace of the caller that began the queue',
     file: 'src/lock/waiter-events.ts',
     find: 'lease.context = AsyncLocalStorage.snapshot()',
     replace: 'lease.context = undefined',
