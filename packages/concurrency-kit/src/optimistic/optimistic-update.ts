@@ -27,7 +27,7 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
    * `development`
    */
   readonly checkPurity?: boolean
-  /** Ends backing off and standing in line: the call rejects with its `reason`. Never a write in flight. */
+  /** Ends the wait for a connection, for the row and between attempts: the call rejects with its `reason`. Never ends a write in flight. */
   readonly signal?: Signal | undefined
 }
 
@@ -46,7 +46,8 @@ export interface OptimisticUpdateOptions<Id, Value, Version> {
  * @param options.backoff - Bounds of the pause between attempts, in ms. @defaultValue `{ baseMs: 2, capMs: 50 }`
  * @param options.checkPurity - Runs `change` twice on the first attempt and compares. @defaultValue true where `NODE_ENV` is
  *   `development`
- * @param options.signal - Ends backing off and standing in line; rejects with its reason. Never a write in flight.
+ * @param options.signal - Ends the wait for a connection, for the row and between attempts; rejects with its reason. Never ends a
+ *   write in flight.
  * @returns the value as stored; the one that was read, where `change` returned it unchanged.
  * @throws TypeError, RangeError for bad options; a `change` that returned another kind of value; a value that the store cannot give
  *   back unchanged, such as `undefined` or `NaN`; or a `change` that was found to be impure. Nothing was written.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
+import { type ContractRunner, proving } from '../../src/testing/runner.ts'
 import { insert, type OpenPlace, type Place } from '../support/transaction-places.ts'
 
 class Declined extends Error {}
@@ -26,18 +26,10 @@ const SAVEPOINTS = [
 ]
 
 /** With `finalErrors` an error is stored instead of the effects, never beside them, whichever client they go through. */
-export function proveErrorsWithoutEffects({ describe, test }: ContractRunner, name: string, open: OpenPlace): void {
-  const prove = (title: string, body: (place: Place) => Promise<void>) =>
-    test(title, async () => {
-      const place = await open()
-      try {
-        await body(place)
-      } finally {
-        await place.close()
-      }
-    })
+export function proveErrorsWithoutEffects(runner: ContractRunner, name: string, open: OpenPlace): void {
+  const prove = proving(runner, open, (place) => place)
 
-  describe(`errors that are stored, through ${name}`, () => {
+  runner.describe(`errors that are stored, through ${name}`, () => {
     prove('G8: statements still in flight, or sent later, do not commit with the error', async (place) => {
       const wrong: unknown[] = []
       for (let hops = 0; hops < 20; hops += 1) {

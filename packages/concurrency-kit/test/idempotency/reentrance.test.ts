@@ -4,7 +4,7 @@ import { isIdempotencyInProgressError } from '../../src/errors.ts'
 import { events } from '../../src/events.ts'
 import { memoryIdempotencyStore } from '../../src/idempotency/stores/memory.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
-import { jobQueues, type Push } from '../support/job-queues.ts'
+import { anothersJob, jobQueues } from '../support/job-queues.ts'
 import { deferred } from '../support/rival.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
 
@@ -20,27 +20,6 @@ function setUp() {
   const call = (handler: () => unknown, options: Options = {}) =>
     withIdempotency({ store, key: 'order-1', onAmbiguous: 'rerun', ...options }, handler as () => Promise<string>)
   return { time, call }
-}
-
-/** A job of another caller, which `push` starts while a handler runs, and in its context. */
-async function anothersJob<Result>(
-  push: Push,
-  run: (handler: () => unknown) => Promise<unknown>,
-  job: () => Promise<Result>,
-) {
-  const [busy, end] = [deferred(), deferred<string>()]
-  const running = run(() => {
-    push(() => busy.promise)
-    return end.promise
-  })
-  await settle()
-  const outcome = new Promise<Result>((resolve, reject) => {
-    push(() => job().then(resolve, reject))
-  })
-  outcome.catch(() => {})
-  busy.resolve()
-  await settle()
-  return { outcome, end, running }
 }
 
 const never = () => expect.unreachable('this handler must not run')

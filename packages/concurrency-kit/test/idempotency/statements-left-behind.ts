@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing.ts'
 import { isStoreError } from '../../src/errors.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
+import { type ContractRunner, proving } from '../../src/testing/runner.ts'
 import { insert, type OpenPlace, type Place } from '../support/transaction-places.ts'
 
 /** What a statement left behind does before it is sent: its time of arrival is what matters. */
@@ -14,18 +14,10 @@ const HOPS: Readonly<Record<string, (place: Place, transaction: never) => Promis
 }
 
 /** The transaction of a handler is closed to it as soon as it has settled, whichever client it goes through. */
-export function proveStatementsLeftBehind({ describe, test }: ContractRunner, name: string, open: OpenPlace): void {
-  const prove = (title: string, body: (place: Place) => Promise<void>) =>
-    test(title, async () => {
-      const place = await open()
-      try {
-        await body(place)
-      } finally {
-        await place.close()
-      }
-    })
+export function proveStatementsLeftBehind(runner: ContractRunner, name: string, open: OpenPlace): void {
+  const prove = proving(runner, open, (place) => place)
 
-  describe(`statements that a handler leaves behind, through ${name}`, () => {
+  runner.describe(`statements that a handler leaves behind, through ${name}`, () => {
     prove('G7: one that fails later is refused: the call has both its effect and its record', async (place) => {
       await taken(place)
       const seen = await each(20, async (key) => {

@@ -3,52 +3,40 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { isLockUnavailableError, isReentrantLockError, type ReentrantLockError } from '../../src/errors.ts'
 import { events } from '../../src/events.ts'
 import { acquireLock } from '../../src/lock/acquire-lock.ts'
+import type { LockStore } from '../../src/lock/lock-store.ts'
 import { memoryLockStore } from '../../src/lock/stores/memory.ts'
 import { withDistributedLock } from '../../src/lock/with-distributed-lock.ts'
 import { FaultyLockStore } from '../support/faulty-lock-store.ts'
-import { jobQueues, type Push } from '../support/job-queues.ts'
+import { anothersJob, jobQueues } from '../support/job-queues.ts'
 import { deferred } from '../support/rival.ts'
 import { settle, VirtualTime } from '../support/virtual-time.ts'
 
 const key = 'seat:12A'
 
-/** A job of another caller, which `push` starts while a section of `key` runs, and in its context. */
-async function anothersJob<Result>(push: Push, store: ReturnType<typeof memoryLockStore>, job: () => Promise<Result>) {
-  const [busy, end] = [deferred(), deferred()]
-  const section = withDistributedLock({ store, key }, () => {
-    push(() => busy.promise)
-    return end.promise
-  })
-  await settle()
-  const outcome = new Promise<Result>((resolve, reject) => {
-    push(() => job().then(resolve, reject))
-  })
-  outcome.catch(() => {})
-  busy.resolve()
-  await settle()
-  return { outcome, endSection: () => end.resolve(), section }
-}
+/** A caller that holds `key` while its section runs. */
+const holding = (store: LockStore<true>) => (section: () => Promise<string>) =>
+  withDistributedLock({ store, key }, section)
 
 describe.each(Object.entries(jobQueues))('another caller’s job that %s starts inside a section', (_, open) => {
   test('X1: is refused by default, and the error says how a job is bound to its own caller', async () => {
     const store = memoryLockStore()
-    const { outcome, endSection, section } = await anothersJob(open(), store, () =>
+    const { outcome, end, running } = await anothersJob(open(), holding(store), () =>
       withDistributedLock({ store, key }, () => 'never'),
     )
     const error = await outcome.catch((reason: ReentrantLockError) => reason)
     expect(isReentrantLockError(error)).toBe(true)
     expect(String(error)).toMatch(/AsyncResource\.bind.*reentrance: 'wait'/)
-    endSection()
-    await section
+    end.resolve('')
+    await running
   })
 
   test('X1: waits for its turn where it is bound to its own caller', async () => {
     const store = memoryLockStore()
     const job = AsyncResource.bind(() => withDistributedLock({ store, key }, () => 'mine'))
-    const { outcome, endSection, section } = await anothersJob(open(), store, job)
-    endSection()
+    const { outcome, end, running } = await anothersJob(open(), holding(store), job)
+    end.resolve('')
     expect(await outcome).toBe('mine')
-    await section
+    await running
   })
 
   test.each([
@@ -62,12 +50,12 @@ describe.each(Object.entries(jobQueues))('another caller’s job that %s starts 
     ],
   ])("X1: waits for its turn with reentrance: 'wait' (%s)", async (_name, call) => {
     const store = memoryLockStore()
-    const { outcome, endSection, section } = await anothersJob(open(), store, () =>
+    const { outcome, end, running } = await anothersJob(open(), holding(store), () =>
       call({ store, key: ['other', key], reentrance: 'wait' }),
     )
-    endSection()
+    end.resolve('')
     expect(await outcome).toBe('mine')
-    await section
+    await running
   })
 })
 

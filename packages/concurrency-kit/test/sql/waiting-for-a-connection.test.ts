@@ -28,7 +28,7 @@ proveWaitsForConnections(
         const transactions = await Promise.all([knex.transaction(), leasing.transaction()])
         return () => Promise.all(transactions.map((transaction) => transaction.rollback()))
       },
-      close: () => Promise.all([file.close(), leases.close()]),
+      close: async () => void (await Promise.all([file.close(), leases.close()])),
     }
   },
   { leases: true, waitMsBounds: true },

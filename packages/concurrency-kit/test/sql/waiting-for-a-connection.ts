@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { ContractRunner } from '../../src/entries/testing.ts'
 import { findReplay } from '../../src/idempotency/find-replay.ts'
 import type { LeasedIdempotencyStore, TransactionalIdempotencyStore } from '../../src/idempotency/idempotency-store.ts'
 import { withIdempotency } from '../../src/idempotency/with-idempotency.ts'
 import { optimisticUpdate } from '../../src/optimistic/optimistic-update.ts'
 import type { TransactableVersionedStore } from '../../src/optimistic/versioned-store.ts'
+import { type ContractRunner, proving } from '../../src/testing/runner.ts'
 import type { Account } from '../support/postgres-clients.ts'
 
 /** Stores whose pool has one connection, which somebody else can take. */
@@ -15,7 +15,7 @@ export interface Crowded {
   readonly leased?: LeasedIdempotencyStore
   /** Takes the only connection; the function gives it back. */
   occupy(): Promise<() => Promise<unknown>>
-  close(): Promise<unknown>
+  close(): Promise<void>
 }
 
 type Call = (crowded: Crowded, signal: AbortSignal, ran: () => void) => Promise<unknown> | undefined
@@ -46,20 +46,12 @@ export const COMMAND_MS = 100
 
 /** Nobody waits for a connection longer than the caller would, and what was given up does not happen later. */
 export function proveWaitsForConnections(
-  { describe, test }: ContractRunner,
+  runner: ContractRunner,
   name: string,
   open: () => Promise<Crowded>,
   more: { readonly leases: boolean; readonly waitMsBounds: boolean },
 ): void {
-  const prove = (title: string, body: (crowded: Crowded) => Promise<void>) =>
-    test(title, async () => {
-      const crowded = await open()
-      try {
-        await body(crowded)
-      } finally {
-        await crowded.close()
-      }
-    })
+  const prove = proving(runner, open, (crowded) => crowded)
   /** Runs the call while the connection is taken, and again what is in line behind it. */
   async function crowdedOut(crowded: Crowded, call: () => Promise<unknown> | undefined) {
     const giveBack = await crowded.occupy()
@@ -78,7 +70,7 @@ export function proveWaitsForConnections(
     return { settled, tookMs }
   }
 
-  describe(`waiting for the only connection of ${name}`, () => {
+  runner.describe(`waiting for the only connection of ${name}`, () => {
     for (const [what, call] of Object.entries({ ...ABORTABLE, ...(more.leases && LEASED) })) {
       prove(`G12: ${what}: its signal ends the wait, with its reason, and nothing happens later`, async (crowded) => {
         let runs = 0

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
 import fastq from 'fastq'
 import PQueue from 'p-queue'
+import { deferred } from './rival.ts'
+import { settle } from './virtual-time.ts'
 
 type Job = () => Promise<unknown>
 
@@ -49,4 +51,29 @@ export const jobQueues = {
   },
   'a worker loop': workerLoop,
   'an event emitter': eventEmitter,
+}
+
+/**
+ * Starts another caller's `job` through `push` while `run` is in its section or handler, and in its context.
+ *
+ * @param run - Gets the section or handler, which lasts until `end` is resolved or rejected.
+ */
+export async function anothersJob<Result>(
+  push: Push,
+  run: (during: () => Promise<string>) => Promise<unknown>,
+  job: () => Promise<Result>,
+) {
+  const [busy, end] = [deferred(), deferred<string>()]
+  const running = run(() => {
+    push(() => busy.promise)
+    return end.promise
+  })
+  await settle()
+  const outcome = new Promise<Result>((resolve, reject) => {
+    push(() => job().then(resolve, reject))
+  })
+  outcome.catch(() => {})
+  busy.resolve()
+  await settle()
+  return { outcome, end, running }
 }

@@ -24,7 +24,7 @@ export interface KnexLeasedIdempotencyStoreOptions extends RecordTableOptions {
   readonly knex: KnexClient
   /** @defaultValue 'leased_idempotency_records' */
   readonly table?: string
-  /** Longest time in ms, integer >= 1, for each command on Postgres. @defaultValue 2_000 */
+  /** Longest time in ms, integer >= 1, for each command on Postgres, and on both databases for a connection. @defaultValue 2_000 */
   readonly commandMs?: number
   readonly environment?: Environment
 }

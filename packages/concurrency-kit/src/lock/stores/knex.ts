@@ -43,7 +43,7 @@ export interface KnexLockStoreOptions {
    * @defaultValue none
    */
   readonly listener?: AnnouncementClient
-  /** Longest time that a command may take, in ms. @defaultValue 2_000 */
+  /** Longest time in ms, integer >= 1, for each command, and for a connection. @defaultValue 2_000 */
   readonly commandMs?: number
   /** @defaultValue 128 sections, 25 ms */
   readonly handOff?: Partial<HandOffBound>
@@ -57,7 +57,7 @@ export interface KnexLockStoreOptions {
  * On Postgres acquire, extend and release are one statement each. Tokens follow the database's clock and a sequence,
  * whichever is ahead, so they also increase after the sequence was lost or set back by a failover. A grant is on the disk
  * before it counts, unless the database is told otherwise (`synchronous_commit`). A statement that hangs is given up with its
- * connection after `commandMs`. A key is in an index: at most about 2600 bytes in UTF-8.
+ * connection after `commandMs`.
  *
  * Processes queue: a released key is kept for whose turn it is for 50 ms.
  *

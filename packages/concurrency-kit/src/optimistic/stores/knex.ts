@@ -17,8 +17,8 @@ import type {
 export interface KnexVersionedStoreOptions<Value> extends VersionedTableOptions<Value> {
   readonly knex: KnexClient
   /**
-   * Longest time in ms, integer >= 1, that a command may take on Postgres, waiting for a row that another transaction
-   * has written included. @defaultValue 5_000
+   * Longest time in ms, integer >= 1, that a command may take on Postgres, including the wait for a row that another transaction
+   * has written. On both databases also the longest wait for a connection. @defaultValue 5_000
    */
   readonly commandMs?: number
   readonly environment?: Environment
